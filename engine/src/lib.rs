@@ -1,0 +1,22 @@
+//! Typed dataflow: channels, gadgets as async transforms, combinators with a promised order.
+//!
+//! The engine knows nothing of any field of application: no sockets, no file formats, no message numbers.
+//! A [`Gadget`] turns the messages of a typed [`Input`] into messages of a typed [`Output`]; the channels between
+//! gadgets are bounded, so that the slowest consumer slows down everything before it instead of filling the memory.
+//! The same gadgets run in a dynamic form, over erased [`Message`]s, where a gadget takes what matches its input type
+//! and lets everything else flow past: that is what a configuration file is assembled into.
+#![forbid(unsafe_code)]
+
+pub mod channel;
+pub mod compute;
+pub mod dynamic;
+pub mod error;
+pub mod gadget;
+pub mod message;
+
+pub use channel::{Capacity, Closed, Input, Interrupted, Output, channel};
+pub use compute::compute;
+pub use dynamic::{Node, PureNode, Running};
+pub use error::{BoxError, Error, NodePath};
+pub use gadget::{Gadget, PureGadget};
+pub use message::Message;

@@ -1,0 +1,15 @@
+//! MRI reconstruction gadgets, and the numerics they are made of.
+//!
+//! One file, one gadget; [`registry`] is the table of all of them. The mathematics are plain functions on arrays in
+//! [`numerics`].
+#![forbid(unsafe_code)]
+
+pub mod context;
+pub mod flow;
+pub mod numerics;
+pub mod properties;
+pub mod registry;
+
+pub use context::Context;
+pub use flow::Flow;
+pub use properties::{Properties, PropertyError};

@@ -1,0 +1,124 @@
+//! The table of all classes a configuration can name.
+
+use engine::{BoxError, Gadget, Node, PureGadget, PureNode};
+use protocol::configuration::Component;
+
+use crate::{
+    Context, Flow,
+    properties::{self, Properties, PropertyDescription, PropertyError},
+};
+
+/// A gadget that a configuration can name.
+pub trait Configured: Sized {
+    /// Its properties.
+    type Properties: Properties;
+    /// Builds it; fails when the header lacks what it needs.
+    fn new(properties: Self::Properties, context: &Context) -> Result<Self, BoxError>;
+}
+
+/// A gadget whose properties were read: builds the node once the header is known.
+pub type Build<T> = Box<dyn FnOnce(&Context) -> Result<T, BoxError> + Send>;
+
+/// What a class makes of a component of the configuration.
+pub enum Built {
+    /// An async transform.
+    Gadget(Build<Node>),
+    /// A pure function.
+    Pure(Build<PureNode>),
+}
+
+impl std::fmt::Debug for Built {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Gadget(_) => "Gadget",
+            Self::Pure(_) => "Pure",
+        })
+    }
+}
+
+/// One class.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// Name of the class, as configurations give it.
+    pub class: &'static str,
+    /// What it does, in one line.
+    pub summary: &'static str,
+    /// Reads the properties; all that is wrong with them comes back.
+    pub build: fn(&Component) -> Result<Built, Vec<PropertyError>>,
+    /// Its properties.
+    pub properties: fn() -> Vec<PropertyDescription>,
+}
+
+impl Entry {
+    /// The entry of an async transform.
+    pub const fn gadget<G>(class: &'static str, summary: &'static str) -> Self
+    where
+        G: Gadget + Configured,
+        G::In: Flow,
+        G::Out: Flow,
+    {
+        fn build<G>(component: &Component) -> Result<Built, Vec<PropertyError>>
+        where
+            G: Gadget + Configured,
+            G::In: Flow,
+            G::Out: Flow,
+        {
+            let properties = properties::parse::<G::Properties>(component)?;
+            let name = component.name.clone();
+            Ok(Built::Gadget(Box::new(move |context| {
+                Ok(Node::gadget_with(
+                    name,
+                    G::new(properties, context)?,
+                    G::In::accept,
+                    G::Out::emit,
+                ))
+            })))
+        }
+        Self {
+            class,
+            summary,
+            build: build::<G>,
+            properties: G::Properties::descriptions,
+        }
+    }
+
+    /// The entry of a pure function.
+    pub const fn pure<P>(class: &'static str, summary: &'static str) -> Self
+    where
+        P: PureGadget + Configured,
+        P::In: Flow,
+        P::Out: Flow,
+    {
+        fn build<P>(component: &Component) -> Result<Built, Vec<PropertyError>>
+        where
+            P: PureGadget + Configured,
+            P::In: Flow,
+            P::Out: Flow,
+        {
+            let properties = properties::parse::<P::Properties>(component)?;
+            let name = component.name.clone();
+            Ok(Built::Pure(Box::new(move |context| {
+                Ok(PureNode::new(
+                    name,
+                    P::new(properties, context)?,
+                    P::In::accept,
+                    P::Out::emit,
+                ))
+            })))
+        }
+        Self {
+            class,
+            summary,
+            build: build::<P>,
+            properties: P::Properties::descriptions,
+        }
+    }
+}
+
+/// All classes.
+pub static ENTRIES: &[Entry] = &[];
+
+/// The class of this name.
+pub fn find(class: &str) -> Option<&'static Entry> {
+    ENTRIES.iter().find(|entry| entry.class == class)
+}
