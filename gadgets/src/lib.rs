@@ -4,10 +4,15 @@
 //! [`numerics`].
 #![forbid(unsafe_code)]
 
+pub mod acquisition;
 pub mod context;
 pub mod flow;
+pub mod generic;
+pub mod grappa;
+pub mod image;
 pub mod numerics;
 pub mod properties;
+pub mod recon;
 pub mod registry;
 
 pub use context::Context;

@@ -115,10 +115,21 @@ impl Entry {
     }
 }
 
+/// The tables, one for each folder of gadgets.
+static TABLES: &[&[Entry]] = &[
+    crate::acquisition::ENTRIES,
+    crate::recon::ENTRIES,
+    crate::image::ENTRIES,
+    crate::generic::ENTRIES,
+    crate::grappa::ENTRIES,
+];
+
 /// All classes.
-pub static ENTRIES: &[Entry] = &[];
+pub fn entries() -> impl Iterator<Item = &'static Entry> {
+    TABLES.iter().copied().flatten()
+}
 
 /// The class of this name.
 pub fn find(class: &str) -> Option<&'static Entry> {
-    ENTRIES.iter().find(|entry| entry.class == class)
+    entries().find(|entry| entry.class == class)
 }

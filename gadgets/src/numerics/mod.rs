@@ -1,1 +1,3 @@
 //! Mathematics on arrays, with no channel in sight.
+
+pub mod fft;

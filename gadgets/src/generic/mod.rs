@@ -1,0 +1,6 @@
+//! The generic Cartesian chain.
+
+use crate::registry::Entry;
+
+/// The classes of this folder.
+pub(crate) static ENTRIES: &[Entry] = &[];
