@@ -1,9 +1,9 @@
 //! What a gadget is built with, beside its properties.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use engine::BoxError;
-use protocol::IsmrmrdHeader;
+use protocol::{Acquisition, IsmrmrdHeader, Waveform};
 
 /// What a gadget is built with, beside its properties.
 #[derive(Clone)]
@@ -14,6 +14,8 @@ pub struct Context {
     pub parameters: Arc<BTreeMap<String, String>>,
     /// Where measurements keep what later ones need.
     pub storage: Arc<dyn Storage>,
+    /// Writes raw data to files.
+    pub dumps: Arc<dyn DumpFiles>,
 }
 
 impl std::fmt::Debug for Context {
@@ -26,12 +28,13 @@ impl std::fmt::Debug for Context {
 }
 
 impl Context {
-    /// A context with this header, no parameters and no storage.
+    /// A context with this header, no parameters, no storage and no dump files.
     pub fn new(header: IsmrmrdHeader) -> Self {
         Self {
             header: Arc::new(header),
             parameters: Arc::default(),
             storage: Arc::new(NoStorage),
+            dumps: Arc::new(NoDumpFiles),
         }
     }
 }
@@ -55,5 +58,31 @@ impl Storage for NoStorage {
 
     fn latest(&self, _: &IsmrmrdHeader, _: &str, _: &str) -> Result<Option<Vec<u8>>, BoxError> {
         Ok(None)
+    }
+}
+
+/// Makes the files that raw data are dumped into. File formats are not this crate's business.
+pub trait DumpFiles: Send + Sync {
+    /// Creates the file at `path` (its folder exists), or opens it to append, and writes the header. May block.
+    fn create(&self, path: &Path, header: &IsmrmrdHeader) -> Result<Box<dyn Dump>, BoxError>;
+}
+
+/// A file that raw data are dumped into, in the order they come. Calls may block.
+pub trait Dump: Send {
+    /// Appends a readout.
+    fn acquisition(&mut self, acquisition: &Acquisition) -> Result<(), BoxError>;
+    /// Appends a waveform.
+    fn waveform(&mut self, waveform: &Waveform) -> Result<(), BoxError>;
+    /// Completes the file. A dump that is dropped instead may leave the file incomplete.
+    fn finish(self: Box<Self>) -> Result<(), BoxError>;
+}
+
+/// Makes no files: an error for whoever wants one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoDumpFiles;
+
+impl DumpFiles for NoDumpFiles {
+    fn create(&self, _: &Path, _: &IsmrmrdHeader) -> Result<Box<dyn Dump>, BoxError> {
+        Err("this program writes no dump files".into())
     }
 }

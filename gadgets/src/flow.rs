@@ -26,6 +26,17 @@ macro_rules! flow {
 }
 flow!(Acquisition, Waveform, AcquisitionBucket, ReconData, ImageArray);
 
+/// A text message.
+impl Flow for String {
+    fn accept(message: Message) -> Result<Self, Message> {
+        message.downcast()
+    }
+    fn emit(self) -> Message {
+        let weight = self.len();
+        Message::with_weight(self, weight)
+    }
+}
+
 // An image travels as `Image<T>`: gadgets for one pixel type take it directly.
 impl<T: Pixel> Flow for Image<T> {
     fn accept(message: Message) -> Result<Self, Message> {

@@ -6,6 +6,7 @@
 
 pub mod acquisition;
 pub mod context;
+mod encoding;
 pub mod flow;
 pub mod generic;
 pub mod grappa;
@@ -14,6 +15,8 @@ pub mod numerics;
 pub mod properties;
 pub mod recon;
 pub mod registry;
+#[cfg(test)]
+mod testing;
 
 pub use context::Context;
 pub use flow::Flow;

@@ -180,3 +180,8 @@ macro_rules! properties {
         }
     };
 }
+
+crate::properties! {
+    /// The properties of a class that has none.
+    pub struct NoProperties {}
+}

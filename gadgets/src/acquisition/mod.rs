@@ -1,6 +1,25 @@
 //! Gadgets on single readouts, before they are sorted into k-space.
 
+pub mod accumulate_trigger;
+pub mod asymmetric_echo;
+pub mod coil_reduction;
+pub mod remove_oversampling;
+
 use crate::registry::Entry;
 
 /// The classes of this folder.
-pub(crate) static ENTRIES: &[Entry] = &[];
+pub(crate) static ENTRIES: &[Entry] = &[
+    Entry::gadget::<asymmetric_echo::AsymmetricEcho>(
+        "AsymmetricEchoAdjustROGadget",
+        "Pads readouts with an asymmetric echo until the echo is in the middle.",
+    ),
+    Entry::gadget::<remove_oversampling::RemoveOversampling>(
+        "RemoveROOversamplingGadget",
+        "Cuts readouts to the field of view to reconstruct.",
+    ),
+    Entry::gadget::<coil_reduction::CoilReduction>("CoilReductionGadget", "Keeps some of the coils."),
+    Entry::gadget::<accumulate_trigger::AccumulateTrigger>(
+        "AcquisitionAccumulateTriggerGadget",
+        "Gathers readouts in buckets until a counter changes.",
+    ),
+];
