@@ -7,6 +7,7 @@ use crate::wire::wire_record;
 
 wire_record! {
     /// The counters that place a readout in the encoding.
+    #[derive(Default)]
     pub struct EncodingCounters {
         /// Phase encoding line.
         pub kspace_encode_step_1: u16,
@@ -119,23 +120,6 @@ pub mod flag {
     pub const IS_SURFACECOILCORRECTIONSCAN_DATA: u32 = 29;
     pub const COMPRESSION1: u32 = 53;
     pub const COMPRESSION2: u32 = 54;
-}
-
-impl Default for EncodingCounters {
-    fn default() -> Self {
-        Self {
-            kspace_encode_step_1: 0,
-            kspace_encode_step_2: 0,
-            average: 0,
-            slice: 0,
-            contrast: 0,
-            phase: 0,
-            repetition: 0,
-            set: 0,
-            segment: 0,
-            user: [0; 8],
-        }
-    }
 }
 
 impl Default for AcquisitionHeader {

@@ -3,7 +3,7 @@
 use ndarray::Array4;
 use num_complex::{Complex32, Complex64};
 
-use crate::{Meta, wire::wire_record};
+use crate::{Meta, codec::Sample, wire::wire_record};
 
 wire_record! {
     /// The fixed header of an image: 198 bytes on the wire.
@@ -174,7 +174,7 @@ impl PixelType {
 }
 
 /// A type that pixels can have.
-pub trait Pixel: bytemuck::Pod + Send + Sync + PartialEq + std::fmt::Debug {
+pub trait Pixel: Sample {
     /// Its number.
     const TYPE: PixelType;
     /// The image as one of any type.

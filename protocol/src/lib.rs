@@ -8,22 +8,34 @@
 
 pub mod acquisition;
 pub mod bucket;
+pub mod codec;
 pub mod configuration;
+pub mod dependency_query;
+pub mod dicom;
+pub mod error;
 pub mod header;
 pub mod image;
 pub mod image_array;
+pub mod limits;
+pub mod message_id;
 pub mod meta;
+mod meta_xml;
 pub mod recon_data;
+pub mod session;
 pub mod waveform;
 mod wire;
 pub mod xml;
 
 pub use acquisition::{Acquisition, AcquisitionHeader, EncodingCounters};
 pub use bucket::{AcquisitionBucket, AcquisitionBucketStats};
+pub use dependency_query::DependencyQuery;
+pub use dicom::Dicom;
 pub use header::IsmrmrdHeader;
 pub use image::{AnyImage, Image, ImageHeader, ImageType, Pixel, PixelType};
 pub use image_array::ImageArray;
+pub use limits::Limits;
 pub use meta::Meta;
+pub use meta_xml::MetaError;
 pub use num_complex::{Complex32, Complex64};
 pub use recon_data::{BufferedData, ReconBit, ReconData, SamplingDescription, SamplingLimit};
 pub use waveform::{Waveform, WaveformHeader};

@@ -2,6 +2,8 @@
 
 use ndarray::Array2;
 
+use crate::wire::Wire;
+
 /// The header of a waveform: 40 bytes on the wire, naturally aligned.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct WaveformHeader {
@@ -38,6 +40,43 @@ impl Default for WaveformHeader {
             sample_time_us: 0.0,
             waveform_id: 0,
         }
+    }
+}
+
+impl Wire for WaveformHeader {
+    const SIZE: usize = 40;
+
+    fn read(bytes: &mut &[u8]) -> Self {
+        let version = u16::read(bytes);
+        <[u8; 6]>::read(bytes);
+        let header = Self {
+            version,
+            flags: u64::read(bytes),
+            measurement_uid: u32::read(bytes),
+            scan_counter: u32::read(bytes),
+            time_stamp: u32::read(bytes),
+            number_of_samples: u16::read(bytes),
+            channels: u16::read(bytes),
+            sample_time_us: f32::read(bytes),
+            waveform_id: u16::read(bytes),
+        };
+        <[u8; 2]>::read(bytes);
+        header
+    }
+
+    /// The padding, which the original leaves as it happens to be, is written as zeros.
+    fn write(&self, out: &mut Vec<u8>) {
+        self.version.write(out);
+        [0_u8; 6].write(out);
+        self.flags.write(out);
+        self.measurement_uid.write(out);
+        self.scan_counter.write(out);
+        self.time_stamp.write(out);
+        self.number_of_samples.write(out);
+        self.channels.write(out);
+        self.sample_time_us.write(out);
+        self.waveform_id.write(out);
+        [0_u8; 2].write(out);
     }
 }
 

@@ -45,10 +45,10 @@ impl<T: Wire + Copy + Default, const N: usize> Wire for [T; N] {
 
 /// Declares a record and its wire layout: the fields in order, without padding unless a field says so.
 macro_rules! wire_record {
-    ($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident: $type:ty,)* }) => {
+    ($(#[$meta:meta])* $visibility:vis struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident: $type:ty,)* }) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq)]
-        pub struct $name { $($(#[$field_meta])* pub $field: $type,)* }
+        $visibility struct $name { $($(#[$field_meta])* pub $field: $type,)* }
 
         impl $crate::wire::Wire for $name {
             const SIZE: usize = 0 $(+ <$type as $crate::wire::Wire>::SIZE)*;
