@@ -2,6 +2,8 @@
 
 use std::{fmt, sync::Arc};
 
+use crate::channel::{Closed, Interrupted, NOBODY_READS};
+
 /// What a gadget may fail with: any error.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync + 'static>;
 
@@ -20,6 +22,11 @@ impl NodePath {
         let mut names = self.0.clone();
         names.push(name.into());
         Self(names)
+    }
+
+    /// Whether this place lies inside the place `outer`.
+    pub fn is_within(&self, outer: &Self) -> bool {
+        self.0.len() > outer.0.len() && self.0.starts_with(&outer.0)
     }
 
     /// The names, outermost first.
@@ -68,6 +75,17 @@ impl Error {
     /// The address of the worker it happened on, if it was a remote one.
     pub fn worker(&self) -> Option<&str> {
         self.worker.as_deref()
+    }
+
+    /// Whether this is only the news that nobody reads any more.
+    pub fn is_closed(&self) -> bool {
+        let interrupted = self.cause.downcast_ref::<Interrupted>();
+        self.cause.is::<Closed>() || interrupted.is_some_and(|interrupted| &*interrupted.reason == NOBODY_READS)
+    }
+
+    /// Whether this only passes on that the stream broke off elsewhere, or that nobody reads any more.
+    pub fn is_secondary(&self) -> bool {
+        self.cause.is::<Closed>() || self.cause.is::<Interrupted>()
     }
 
     /// What happened.

@@ -35,11 +35,20 @@ use crate::{BoxError, Input, Output};
 /// }
 /// # fn main() {}
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a gadget",
+    note = "implement `engine::Gadget`, or make one of a function with `engine::map`, `engine::gadget_fn` or `engine::par_map`"
+)]
 pub trait Gadget: Send + 'static {
     /// What it reads.
     type In: Send + 'static;
     /// What it writes.
     type Out: Send + 'static;
+
+    /// Its name in the paths of errors and in the figures. A combinator has none: it runs its parts in its place.
+    fn name(&self) -> Option<String> {
+        Some(short_type_name::<Self>())
+    }
 
     /// Transforms the whole stream.
     fn run(
@@ -58,4 +67,11 @@ pub trait PureGadget: Send + Sync + 'static {
 
     /// Transforms one message.
     fn process(&self, input: Self::In) -> Result<Self::Out, BoxError>;
+}
+
+/// The name of a type without its modules and its parameters.
+pub(crate) fn short_type_name<T: ?Sized>() -> String {
+    let name = std::any::type_name::<T>();
+    let name = name.split('<').next().unwrap_or(name);
+    name.rsplit("::").next().unwrap_or(name).to_owned()
 }

@@ -8,15 +8,27 @@
 #![forbid(unsafe_code)]
 
 pub mod channel;
+pub mod compose;
 pub mod compute;
+mod crew;
 pub mod dynamic;
 pub mod error;
+pub mod figures;
+pub mod functions;
 pub mod gadget;
 pub mod message;
+pub mod par_map;
+mod place;
+mod running;
 
 pub use channel::{Capacity, Closed, Input, Interrupted, Output, channel};
+pub use compose::{Compose, Named, Then};
 pub use compute::compute;
-pub use dynamic::{Node, PureNode, Running};
+pub use dynamic::{Node, PureNode};
 pub use error::{BoxError, Error, NodePath};
+pub use figures::{Figures, NodeFigures};
+pub use functions::{forward, gadget_fn, lift, map, pure_fn, try_map, try_pure_fn};
 pub use gadget::{Gadget, PureGadget};
 pub use message::Message;
+pub use par_map::{ParMap, par_map};
+pub use running::Running;
