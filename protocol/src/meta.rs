@@ -2,6 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use crate::xml::{self, XmlError, XmlWriter};
+
+/// Why a text is not a set of meta attributes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MetaError {
+    /// Not XML.
+    #[error("the meta attributes are not readable: {0}")]
+    Xml(#[from] XmlError),
+    /// XML, but something else.
+    #[error("the root element is <{0}>; meta attributes begin with <ismrmrdMeta>")]
+    Root(String),
+}
+
 /// Meta attributes, sorted by name; every value is kept as its text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Meta {
@@ -12,6 +25,36 @@ impl Meta {
     /// No attributes.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Reads `<ismrmrdMeta>`; values of a name that comes again are added.
+    pub fn parse(text: &str) -> Result<Self, MetaError> {
+        let root = xml::parse(text)?;
+        if root.name != "ismrmrdMeta" {
+            return Err(MetaError::Root(root.name));
+        }
+        let mut meta = Self::new();
+        for entry in root.elements().filter(|element| element.name == "meta") {
+            let name = entry.child("name").map(xml::Element::text).unwrap_or_default();
+            for value in entry.elements().filter(|element| element.name == "value") {
+                meta.append(name.as_str(), value.text());
+            }
+        }
+        Ok(meta)
+    }
+
+    /// Writes `<ismrmrdMeta>` byte for byte as the original does.
+    pub fn to_xml(&self) -> String {
+        let mut out = XmlWriter::document();
+        out.open("ismrmrdMeta", &[]);
+        for (name, values) in self.iter() {
+            out.open("meta", &[]);
+            out.leaf("name", name);
+            values.iter().for_each(|value| out.leaf("value", value));
+            out.close("meta");
+        }
+        out.close("ismrmrdMeta");
+        out.finish()
     }
 
     /// Whether there is no attribute.
@@ -129,7 +172,39 @@ fn six_digits(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    #[test]
+    fn the_text_is_the_originals() {
+        let mut meta = Meta::new();
+        meta.set("deviceID", "");
+        meta.set("PatientPosition", 0.5);
+        meta.append("PatientPosition", 2_i64);
+        let text = "<?xml version=\"1.0\"?>\n<ismrmrdMeta>\n\t<meta>\n\t\t<name>PatientPosition</name>\n\t\t<value>0.5</value>\n\
+                    \t\t<value>2</value>\n\t</meta>\n\t<meta>\n\t\t<name>deviceID</name>\n\t\t<value></value>\n\t</meta>\n</ismrmrdMeta>\n";
+        assert_eq!(meta.to_xml(), text);
+        assert_eq!(Meta::parse(text), Ok(meta));
+        assert_eq!(Meta::new().to_xml(), "<?xml version=\"1.0\"?>\n<ismrmrdMeta />\n");
+    }
+
+    #[test]
+    fn what_is_not_meta_is_refused() {
+        assert_eq!(Meta::parse("<x/>"), Err(MetaError::Root("x".into())));
+        assert!(matches!(Meta::parse("<ismrmrdMeta>"), Err(MetaError::Xml(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_survives(entries in prop::collection::btree_map("[^\0]{0,9}", prop::collection::vec("[^\0]{0,9}", 1..4), 0..5)) {
+            let mut meta = Meta::new();
+            for (name, values) in &entries {
+                values.iter().for_each(|value| meta.append(name.as_str(), value.as_str()));
+            }
+            prop_assert_eq!(Meta::parse(&meta.to_xml()), Ok(meta));
+        }
+    }
 
     #[test]
     fn numbers_are_printed_as_c_prints_them() {

@@ -5,6 +5,12 @@
 
 use crate::xml::Element;
 
+#[cfg(test)]
+mod tests;
+mod xml;
+
+pub use xml::HeaderError;
+
 /// The root element, `ismrmrdHeader`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct IsmrmrdHeader {
@@ -38,6 +44,7 @@ pub struct IsmrmrdHeader {
 pub struct SubjectInformation {
     pub patient_name: Option<String>,
     pub patient_weight_kg: Option<f32>,
+    pub patient_height_m: Option<f32>,
     pub patient_id: Option<String>,
     pub patient_birthdate: Option<String>,
     pub patient_gender: Option<String>,
@@ -55,6 +62,7 @@ pub struct StudyInformation {
     pub referring_physician_name: Option<String>,
     pub study_description: Option<String>,
     pub study_instance_uid: Option<String>,
+    pub body_part_examined: Option<String>,
     pub unknown: Vec<Element>,
 }
 
@@ -69,13 +77,18 @@ pub struct MeasurementInformation {
     pub relative_table_position: Option<[f32; 3]>,
     pub initial_series_number: Option<i64>,
     pub protocol_name: Option<String>,
+    pub sequence_name: Option<String>,
     pub series_description: Option<String>,
     pub measurement_dependency: Vec<MeasurementDependency>,
     pub series_instance_uid_root: Option<String>,
     pub frame_of_reference_uid: Option<String>,
-    pub referenced_sop_instance_uid: Vec<String>,
+    pub referenced_image_sequence: ReferencedImageSequence,
     pub unknown: Vec<Element>,
 }
+
+/// `referencedImageSequence`: the `referencedSOPInstanceUID` of images this measurement refers to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReferencedImageSequence(pub Vec<String>);
 
 /// `measurementDependency`: another measurement this one needs, a noise scan for instance.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -252,6 +265,8 @@ pub struct UserParameter<T> {
     pub name: String,
     /// Value.
     pub value: T,
+    /// Elements the schema does not know.
+    pub unknown: Vec<Element>,
 }
 
 /// `userParameters`.

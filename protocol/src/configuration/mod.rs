@@ -1,4 +1,30 @@
 //! The configuration of a stream: readers, writers and a tree of nodes, with the places they were read from.
+//!
+//! Both dialects of Gadgetron are read ([`Configuration::parse`]), version 2 is written ([`Configuration::to_xml`]).
+//! Reading resolves references: a value `property@gadget` is replaced by the value of that property. All errors of a
+//! text come back together.
+//!
+//! ```
+//! use protocol::configuration::{Configuration, Node};
+//! let text = "<configuration><version>2</version><stream>
+//!     <gadget><name>Scale</name><classname>ScaleGadget</classname><property name='max_value' value='100'/></gadget>
+//!   </stream></configuration>";
+//! let configuration = Configuration::parse(text).unwrap();
+//! let [Node::Gadget(gadget)] = configuration.stream.nodes.as_slice() else { panic!() };
+//! assert_eq!(gadget.properties[0].value, "100");
+//! ```
+
+use crate::xml::Element;
+
+mod error;
+mod parse;
+mod places;
+mod references;
+#[cfg(test)]
+mod tests;
+mod write;
+
+pub use error::{ConfigurationError, ConfigurationProblem};
 
 /// A place in a configuration's text, both from 1; 0 where there is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,10 +63,22 @@ pub struct Configuration {
     pub stream: Stream,
 }
 
+impl Configuration {
+    /// A whole configuration of a nested stream, for the worker that runs it.
+    pub fn for_worker(readers: &[Endpoint], writers: &[Endpoint], stream: &Stream) -> Self {
+        Self {
+            dialect: Dialect::Version2,
+            readers: readers.to_vec(),
+            writers: writers.to_vec(),
+            stream: stream.clone(),
+        }
+    }
+}
+
 /// A reader or a writer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Endpoint {
-    /// Message id, where the configuration gives one (readers only).
+    /// Message id, where the configuration gives one; only a reader's has a meaning.
     pub slot: Option<u16>,
     /// Library of the original; kept, not needed.
     pub dll: String,
@@ -161,8 +199,8 @@ pub struct ParallelProcess {
 pub struct External {
     /// How to reach it.
     pub action: ExternalAction,
-    /// The `configuration` element for it, verbatim.
-    pub configuration: String,
+    /// The `configuration` element for it; the program is sent `configuration.to_xml()`.
+    pub configuration: Option<Element>,
     /// What the program gives.
     pub readers: Vec<Endpoint>,
     /// What the program takes.
