@@ -19,6 +19,7 @@ pub mod image_array;
 pub mod limits;
 pub mod message_id;
 pub mod meta;
+pub mod query;
 pub mod recon_data;
 pub mod session;
 pub mod waveform;

@@ -4,39 +4,13 @@
 //! they happen to be. Here they are written as zeros.
 
 use protocol::{
-    Limits,
-    codec::{Readers, Writers},
-    session::{Event, Incoming, Outgoing},
+    codec::Writers,
+    query::ServerInformation,
+    session::{Event, Outgoing},
 };
 
 mod common;
-use common::{Direction, RECORDINGS, padding, read};
-
-fn incoming(direction: Direction) -> Incoming {
-    match direction {
-        Direction::ToServer => {
-            let mut incoming = Incoming::server(Limits::default());
-            incoming.set_readers(Readers::standard());
-            incoming
-        }
-        Direction::ToClient => Incoming::client(Limits::default(), Readers::standard()),
-    }
-}
-
-fn put(out: &mut Outgoing, event: &Event) {
-    match event {
-        Event::ConfigurationName(name) => out.configuration_name(name).unwrap(),
-        Event::Configuration(text) => out.configuration(text).unwrap(),
-        Event::Header(text) => out.header(text).unwrap(),
-        Event::Close => out.close(),
-        Event::Text(text) => out.text(text).unwrap(),
-        Event::Query { correlation, text } => out.query(*correlation, text),
-        Event::Response { correlation, text } => out.response(*correlation, text),
-        Event::RemoteError(text) => out.error(text),
-        Event::Message(payload) => out.message(&*payload.value, payload.type_name).unwrap(),
-        Event::End { clean } => assert!(clean),
-    }
-}
+use common::{RECORDINGS, append, incoming, padding, read};
 
 #[test]
 fn every_recording_decodes_to_the_last_byte_and_encodes_to_the_same_bytes() {
@@ -54,7 +28,7 @@ fn every_recording_decodes_to_the_last_byte_and_encodes_to_the_same_bytes() {
                 break;
             }
             let end = usize::try_from(incoming.offset()).unwrap();
-            put(&mut out, &event);
+            append(&mut out, &event);
             let mut original = bytes[compared..end].to_vec();
             for at in padding(&event) {
                 original[at] = 0;
@@ -79,4 +53,21 @@ fn every_recording_decodes_to_the_last_byte_and_encodes_to_the_same_bytes() {
         expected.push((name, messages));
     }
     assert_eq!(counts, expected, "messages in each recording");
+}
+
+#[test]
+fn the_answer_to_the_info_query_has_the_layout_of_the_originals() {
+    let (_, direction, _) = RECORDINGS[5];
+    let mut incoming = incoming(direction);
+    incoming.handle_bytes(&read("client_query.0.s2c.bin"));
+    let Ok(Some(Event::Response { text, .. })) = incoming.poll_event() else {
+        panic!("no response");
+    };
+    let information = ServerInformation {
+        version: "4.7.2".into(),
+        build: "846ed3fb57b235390ab0fb953edd17af86935d61".into(),
+        memory_bytes: 24105 << 20,
+        ..ServerInformation::default()
+    };
+    assert_eq!(information.answer("gadgetron::info"), text);
 }

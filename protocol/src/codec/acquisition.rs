@@ -1,8 +1,17 @@
 //! Message 1008, a readout: header of 340 bytes, the trajectory if there is one, then the samples of every channel.
+//!
+//! Samples can be compressed: with flag 54 ([`Precision`], read and written), with flag 53 (ZFP, refused: there is no
+//! decoder of it in Rust, and this crate has no C code and no unsafe code). A length of 32 bits comes before them. The
+//! flag is cleared when they are read.
 
 use ndarray::Array2;
+use num_complex::Complex32;
 
-use super::{Codec, Decoder, put_samples, size16};
+use super::{
+    Codec, Decoder,
+    nhlbi::{self, Precision},
+    put_samples, size16,
+};
 use crate::{
     Acquisition, AcquisitionHeader,
     acquisition::flag,
@@ -12,7 +21,11 @@ use crate::{
 
 /// Readouts; the sizes in the header are taken from the arrays when writing.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct AcquisitionCodec;
+pub struct AcquisitionCodec {
+    /// Compresses the samples when writing, where they can be; readers of the original's core library do not
+    /// understand that, those of its MRI library do.
+    pub compression: Option<Precision>,
+}
 
 pub(super) fn trajectory_count(header: &AcquisitionHeader) -> u64 {
     u64::from(header.trajectory_dimensions) * u64::from(header.number_of_samples)
@@ -38,10 +51,7 @@ pub(super) fn trajectory(
     Ok(Some(array))
 }
 
-pub(super) fn samples(
-    header: &AcquisitionHeader,
-    decoder: &mut Decoder<'_>,
-) -> Result<Array2<num_complex::Complex32>, Failure> {
+pub(super) fn samples(header: &AcquisitionHeader, decoder: &mut Decoder<'_>) -> Result<Array2<Complex32>, Failure> {
     let shape = (
         usize::from(header.active_channels),
         usize::from(header.number_of_samples),
@@ -76,8 +86,24 @@ impl Codec for AcquisitionCodec {
     type Value = Acquisition;
 
     fn decode(&self, decoder: &mut Decoder<'_>) -> Result<Acquisition, Failure> {
-        let header: AcquisitionHeader = decoder.record()?;
-        decoder.require(trajectory_count(&header) * 4 + sample_count(&header) * 8)?;
+        let mut header: AcquisitionHeader = decoder.record()?;
+        let trajectory_bytes = trajectory_count(&header) * 4;
+        if header.is_flag_set(flag::COMPRESSION1) {
+            let reason = "ZFP compression (flag 53) is not supported; send NHLBI compression (flag 54) or none";
+            return Err(decoder.malformed("the samples", reason));
+        }
+        if header.is_flag_set(flag::COMPRESSION2) {
+            decoder.require(trajectory_bytes + 4)?;
+            let trajectory = trajectory(&header, decoder)?;
+            let data = compressed_samples(&header, decoder)?;
+            header.clear_flag(flag::COMPRESSION2);
+            return Ok(Acquisition {
+                header,
+                data,
+                trajectory,
+            });
+        }
+        decoder.require(trajectory_bytes + sample_count(&header) * 8)?;
         Ok(Acquisition {
             trajectory: trajectory(&header, decoder)?,
             data: samples(&header, decoder)?,
@@ -86,15 +112,43 @@ impl Codec for AcquisitionCodec {
     }
 
     fn encode(&self, acquisition: &Acquisition, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        header(acquisition)?.write(out);
+        let mut header = header(acquisition)?;
+        let mut block = Vec::new();
+        if let Some(precision) = self.compression {
+            let values: Vec<f32> = acquisition
+                .data
+                .iter()
+                .flat_map(|sample| [sample.re, sample.im])
+                .collect();
+            if nhlbi::encode(&values, precision, &mut block) {
+                header.set_flag(flag::COMPRESSION2);
+            }
+        }
+        header.write(out);
         if let Some(trajectory) = &acquisition.trajectory {
             put_samples(out, trajectory);
         }
-        put_samples(out, &acquisition.data);
+        if block.is_empty() {
+            put_samples(out, &acquisition.data);
+        } else {
+            out.extend_from_slice(&block);
+        }
         Ok(())
     }
 
     fn weight(&self, acquisition: &Acquisition) -> usize {
         acquisition.weight()
     }
+}
+
+fn compressed_samples(header: &AcquisitionHeader, decoder: &mut Decoder<'_>) -> Result<Array2<Complex32>, Failure> {
+    let shape = (
+        usize::from(header.active_channels),
+        usize::from(header.number_of_samples),
+    );
+    let length = decoder.number::<u32>()?;
+    let values = nhlbi::decode(decoder, length.into(), sample_count(header) * 2)?;
+    let (pairs, _) = values.as_chunks::<2>();
+    let samples = pairs.iter().map(|&[re, im]| Complex32::new(re, im)).collect();
+    Array2::from_shape_vec(shape, samples).map_err(|error| decoder.malformed("the samples", error))
 }

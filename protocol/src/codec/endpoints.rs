@@ -2,10 +2,11 @@
 
 use std::{any::Any, fmt, sync::Arc};
 
-use super::{Codecs, ErasedCodec, table::Entry};
+use super::{AcquisitionCodec, Codecs, ErasedCodec, Precision, table::Entry};
 use crate::{
     configuration::{Configuration, Endpoint, Position},
     error::EncodeError,
+    message_id,
 };
 
 /// What is wrong with a reader or a writer of a configuration.
@@ -163,6 +164,15 @@ impl Writers {
             }
         }
         if errors.is_empty() { Ok(writers) } else { Err(errors) }
+    }
+
+    /// The same writers, but readouts go out compressed.
+    pub fn compressing(mut self, precision: Precision) -> Self {
+        let codec = AcquisitionCodec {
+            compression: Some(precision),
+        };
+        self.in_order.insert(0, (message_id::ACQUISITION, Arc::new(codec)));
+        self
     }
 
     /// Whether a writer takes this value.

@@ -12,6 +12,7 @@ mod encoder;
 mod endpoints;
 mod image;
 mod image_array;
+mod nhlbi;
 mod recon_data;
 mod sample;
 mod serde;
@@ -31,6 +32,7 @@ pub use self::{
     endpoints::{EndpointError, EndpointErrorKind, Readers, Writers},
     image::ImageCodec,
     image_array::ImageArrayCodec,
+    nhlbi::Precision,
     recon_data::ReconDataCodec,
     sample::Sample,
     serde::{SERDE_BYTES, SerdeCodec},

@@ -57,7 +57,7 @@ impl Codecs {
             message_id::ACQUISITION,
             &["AcquisitionReader", "GadgetIsmrmrdAcquisitionMessageReader"],
             &["AcquisitionWriter", "GadgetIsmrmrdAcquisitionMessageWriter"],
-            AcquisitionCodec,
+            AcquisitionCodec::default(),
         );
         table.add(
             message_id::WAVEFORM,

@@ -3,7 +3,11 @@
 
 use std::path::PathBuf;
 
-use protocol::{ReconData, Waveform, session::Event};
+use protocol::{
+    Limits, ReconData, Waveform,
+    codec::Readers,
+    session::{Event, Incoming, Outgoing},
+};
 
 /// Which way the bytes went.
 #[derive(Clone, Copy, Debug)]
@@ -70,4 +74,32 @@ pub(crate) fn padding(event: &Event) -> Vec<usize> {
         }
     }
     padding
+}
+
+/// The session that receives this side's bytes.
+pub(crate) fn incoming(direction: Direction) -> Incoming {
+    match direction {
+        ToServer => {
+            let mut incoming = Incoming::server(Limits::default());
+            incoming.set_readers(Readers::standard());
+            incoming
+        }
+        ToClient => Incoming::client(Limits::default(), Readers::standard()),
+    }
+}
+
+/// Appends the message that an event came from.
+pub(crate) fn append(out: &mut Outgoing, event: &Event) {
+    match event {
+        Event::ConfigurationName(name) => out.configuration_name(name).unwrap(),
+        Event::Configuration(text) => out.configuration(text).unwrap(),
+        Event::Header(text) => out.header(text).unwrap(),
+        Event::Close => out.close(),
+        Event::Text(text) => out.text(text).unwrap(),
+        Event::Query { correlation, text } => out.query(*correlation, text),
+        Event::Response { correlation, text } => out.response(*correlation, text),
+        Event::RemoteError(text) => out.error(text),
+        Event::Message(payload) => out.message(&*payload.value, payload.type_name).unwrap(),
+        Event::End { .. } => panic!("the end is not a message"),
+    }
 }
