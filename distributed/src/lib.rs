@@ -7,6 +7,7 @@
 
 pub mod address;
 pub mod discovery;
+pub mod link;
 
 pub use address::Address;
 pub use discovery::{DiscoveryError, DiscoveryLimits, Source, discover};

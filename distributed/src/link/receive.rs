@@ -1,0 +1,142 @@
+//! The receiving half of a link: the worker's messages, its words, its silence.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+use engine::{Message, Output};
+use protocol::{
+    codec::Readers,
+    session::{Event, Incoming},
+};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt},
+    time::{Instant, sleep_until, timeout_at},
+};
+
+use super::{Connector, LinkFault, LinkLimits, query::query};
+use crate::Address;
+
+/// What went over a link, shared by its two halves.
+#[derive(Debug, Default)]
+pub(super) struct Traffic {
+    pub(super) sent: AtomicU64,
+    pub(super) closed: AtomicBool,
+}
+
+pub(super) struct Receiver<'a, C> {
+    pub(super) connector: &'a C,
+    pub(super) address: &'a Address,
+    pub(super) limits: &'a LinkLimits,
+    pub(super) traffic: &'a Traffic,
+}
+
+/// How much of a worker's words is logged, in characters.
+const WORDS_SHOWN: usize = 2000;
+
+impl<C: Connector> Receiver<'_, C> {
+    /// Reads until the worker's CLOSE.
+    pub(super) async fn run<R: AsyncRead + Unpin>(
+        &self,
+        mut socket: R,
+        readers: Readers,
+        mut output: Output<Message>,
+    ) -> Result<(), LinkFault> {
+        let mut incoming = Incoming::client(self.limits.protocol, readers);
+        let mut received = 0_u64;
+        // Words that announce an error, as long as nothing was delivered after them.
+        let mut complaint: Option<String> = None;
+        let mut words = None;
+        loop {
+            let Some(event) = incoming.poll_event()? else {
+                if self.fill(&mut socket, &mut incoming, received).await? == 0 {
+                    incoming.handle_end();
+                }
+                continue;
+            };
+            match event {
+                Event::Message(payload) => {
+                    received += 1;
+                    complaint = None;
+                    let message = Message::from_parts(payload.value, payload.type_name, payload.weight);
+                    output.send(message).await.map_err(|_| LinkFault::Unwanted)?;
+                }
+                Event::Text(text) => {
+                    let text: String = text.chars().take(WORDS_SHOWN).collect();
+                    if text.contains("ERROR") {
+                        tracing::warn!(worker = %self.address, "{text}");
+                        complaint = Some(text.clone());
+                    } else {
+                        tracing::info!(worker = %self.address, "{text}");
+                    }
+                    words = Some(text);
+                }
+                Event::RemoteError(text) => {
+                    return Err(LinkFault::Reported(text.chars().take(WORDS_SHOWN).collect()));
+                }
+                Event::Close => {
+                    return match complaint {
+                        Some(text) => Err(LinkFault::Reported(text)),
+                        None if self.traffic.closed.load(Relaxed) => Ok(()),
+                        None => Err(LinkFault::ClosedEarly { words }),
+                    };
+                }
+                Event::End { clean } => {
+                    return Err(match complaint {
+                        Some(text) => LinkFault::Reported(text),
+                        None => LinkFault::HungUp {
+                            half: !clean,
+                            offset: incoming.offset(),
+                        },
+                    });
+                }
+                // An answer that nobody waits for does no harm.
+                Event::Response { .. } => {}
+                Event::Query { .. } => return Err(LinkFault::Misplaced("a query")),
+                Event::ConfigurationName(_) | Event::Configuration(_) => {
+                    return Err(LinkFault::Misplaced("a configuration"));
+                }
+                Event::Header(_) => return Err(LinkFault::Misplaced("a header")),
+            }
+        }
+    }
+
+    /// Reads some bytes; 0 at the end. A worker that owes an answer and stays silent is asked whether it lives: on a
+    /// connection of its own, because on this one the question would wait behind the data.
+    async fn fill<R: AsyncRead + Unpin>(
+        &self,
+        socket: &mut R,
+        incoming: &mut Incoming,
+        received: u64,
+    ) -> Result<usize, LinkFault> {
+        let silence = self.limits.silence;
+        let reading = socket.read_buf(incoming.receive_buffer());
+        tokio::pin!(reading);
+        loop {
+            let start = Instant::now();
+            let (worried, deadline) = (start + silence * 2 / 3, start + silence);
+            if let Ok(read) = timeout_at(worried, &mut reading).await {
+                return read.map_err(LinkFault::Broken);
+            }
+            let owes = self.traffic.closed.load(Relaxed) || self.traffic.sent.load(Relaxed) > received;
+            if !owes {
+                continue;
+            }
+            let lives = async {
+                match query(self.connector, self.address, "gadgetron::info", silence).await {
+                    Ok(_) => true,
+                    // A worker that is being stopped takes no new connections and still finishes what it has.
+                    Err(_) => {
+                        sleep_until(deadline).await;
+                        false
+                    }
+                }
+            };
+            tokio::select! {
+                read = &mut reading => return read.map_err(LinkFault::Broken),
+                lives = timeout_at(deadline, lives) => match lives {
+                    Ok(true) => {}
+                    Ok(false) | Err(_) => return Err(LinkFault::Silent(silence)),
+                },
+            }
+        }
+    }
+}
