@@ -22,7 +22,10 @@ mod tests;
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use engine::{Capacity, Input, Message, Output, channel::message_channel};
+use engine::{
+    Capacity, Input, Message, Output,
+    channel::{message_channel, weighed_channel},
+};
 use protocol::{
     Limits,
     codec::{EncodeError, Readers, Writers},
@@ -120,7 +123,7 @@ pub async fn open<C: Connector>(
 ) -> Result<(Ends, impl Future<Output = Result<(), LinkError>> + Send + use<C>), LinkError> {
     let fail = |fault| LinkError::new(&address, fault);
     let stream = connect(&*connector, &address, &limits).await.map_err(fail)?;
-    let (input, from_engine) = engine::channel(limits.channel);
+    let (input, from_engine) = weighed_channel(limits.channel, Bytes::len);
     let (to_engine, output) = message_channel(limits.channel);
     let work = work(connector, address, stream, setup, limits, from_engine, to_engine);
     Ok((Ends { input, output }, work))
@@ -162,7 +165,11 @@ async fn work<C: Connector>(
             },
         }
     };
-    let result = conversation.await;
+    let result = tokio::select! {
+        biased;
+        result = conversation => result,
+        () = keeper.closed() => Err(LinkFault::Unwanted),
+    };
     let result = result.map_err(|fault| LinkError::new(&address, fault));
     match &result {
         Ok(()) => drop(keeper),

@@ -401,6 +401,25 @@ async fn the_last_words_of_a_worker_that_hung_up_are_heard() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn results_that_nobody_reads_end_the_connection() {
+    let (gone, closed) = tokio::sync::oneshot::channel();
+    let gone = Arc::new(std::sync::Mutex::new(Some(gone)));
+    let worker = fake(move |_, socket| {
+        let gone = gone.clone();
+        async move {
+            swallow(Peer::new(socket)).await;
+            let gone = gone.lock().unwrap().take();
+            gone.unwrap().send(()).unwrap();
+        }
+    });
+    let (ends, work) = open(worker, address(), setup(), LinkLimits::default()).await.unwrap();
+    drop(ends.output);
+    let outcome = work.await;
+    assert!(matches!(outcome.unwrap_err().fault, LinkFault::Unwanted));
+    closed.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stream_that_broke_off_is_not_closed_as_if_it_were_whole() {
     let (heard, events) = tokio::sync::oneshot::channel();
     let heard = Arc::new(std::sync::Mutex::new(Some(heard)));
@@ -409,9 +428,9 @@ async fn a_stream_that_broke_off_is_not_closed_as_if_it_were_whole() {
         async move {
             let mut peer = Peer::new(socket);
             let last = loop {
-                match peer.next().await {
-                    event @ (Event::Close | Event::End { .. }) => break format!("{event:?}"),
-                    _ => {}
+                let event = peer.next().await;
+                if matches!(event, Event::Close | Event::End { .. }) {
+                    break format!("{event:?}");
                 }
             };
             let heard = heard.lock().unwrap().take();
@@ -437,4 +456,98 @@ async fn what_no_writer_takes_is_not_encoded() {
     let setup = Setup::new("", "", Readers::none(), Writers::none()).unwrap();
     assert!(setup.encode(&Message::new(7_u8)).is_err());
     assert!(setup.encode(&readout(1)).is_err());
+}
+
+/// Bytes of the original: a distributor's side of a connection, and what its worker answered.
+async fn recorded(sent: &'static [u8], answered: &'static [u8]) -> (Vec<String>, Vec<String>, Vec<&'static str>) {
+    let mut original = Incoming::server(Limits::default());
+    original.set_readers(Readers::standard());
+    original.handle_bytes(sent);
+    original.handle_end();
+    let (mut expected, mut messages) = (Vec::new(), Vec::new());
+    let mut setup = (String::new(), String::new());
+    while let Some(event) = original.poll_event().unwrap() {
+        expected.push(named(&event));
+        match event {
+            Event::Configuration(text) => setup.0 = text,
+            Event::Header(text) => setup.1 = text,
+            Event::Message(payload) => {
+                messages.push(Message::from_parts(payload.value, payload.type_name, payload.weight))
+            }
+            _ => {}
+        }
+    }
+    let setup = Arc::new(Setup::new(&setup.0, &setup.1, Readers::standard(), Writers::standard()).unwrap());
+    let (heard, events) = tokio::sync::oneshot::channel();
+    let heard = Arc::new(std::sync::Mutex::new(Some(heard)));
+    let worker = fake(move |_, socket| {
+        let heard = heard.clone();
+        async move {
+            let mut peer = Peer::new(socket);
+            let mut names = Vec::new();
+            loop {
+                let event = peer.next().await;
+                names.push(named(&event));
+                if matches!(event, Event::Close | Event::End { .. }) {
+                    break;
+                }
+            }
+            peer.socket.write_all(answered).await.unwrap();
+            let heard = heard.lock().unwrap().take();
+            heard.unwrap().send(names).unwrap();
+        }
+    });
+    let (ends, work) = open(worker, address(), setup.clone(), LinkLimits::default())
+        .await
+        .unwrap();
+    let Ends { mut input, mut output } = ends;
+    let feed = async move {
+        for message in &messages {
+            input.send(setup.encode(message).unwrap()).await.unwrap();
+        }
+    };
+    let read = async move {
+        let mut results = Vec::new();
+        while let Some(message) = output.next().await.unwrap() {
+            results.push(message.type_name());
+        }
+        results
+    };
+    let ((), results, outcome) = tokio::join!(feed, read, work);
+    outcome.unwrap();
+    expected.truncate(expected.iter().position(|name| name == "Close").unwrap() + 1);
+    (expected, events.await.unwrap(), results)
+}
+
+fn named(event: &Event) -> String {
+    match event {
+        Event::Message(payload) => payload.type_name.to_owned(),
+        Event::Configuration(_) => "Configuration".into(),
+        Event::Header(_) => "Header".into(),
+        other => format!("{other:?}"),
+    }
+}
+
+macro_rules! recording {
+    ($name:literal) => {
+        recorded(
+            include_bytes!(concat!("../../../protocol/tests/data/", $name, ".c2s.bin")),
+            include_bytes!(concat!("../../../protocol/tests/data/", $name, ".s2c.bin")),
+        )
+    };
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_originals_distributor_is_equalled_and_its_workers_are_understood() {
+    for (conversation, results) in [
+        (recording!("worker_acquisition.0").await, 1),
+        (recording!("worker_acquisition.1").await, 1),
+        (recording!("worker_recondata.0").await, 2),
+        (recording!("worker_image.0").await, 2),
+        (recording!("worker_imagearray.0").await, 1),
+    ] {
+        let (expected, sent, received) = conversation;
+        assert_eq!(sent, expected);
+        assert_eq!(received.len(), results);
+    }
 }
