@@ -16,12 +16,14 @@ pub mod error;
 pub mod figures;
 pub mod functions;
 pub mod gadget;
+pub mod link;
 pub mod message;
 pub mod par_map;
+pub mod parallel;
 mod place;
 mod running;
 
-pub use channel::{Capacity, Closed, Input, Interrupted, Output, channel};
+pub use channel::{Capacity, Closed, Input, Interrupted, Output, channel, message_channel, weighed_channel};
 pub use compose::{Compose, Named, Then};
 pub use compute::compute;
 pub use dynamic::{Node, PureNode};
@@ -29,6 +31,10 @@ pub use error::{BoxError, Error, NodePath};
 pub use figures::{Figures, NodeFigures};
 pub use functions::{forward, gadget_fn, lift, map, pure_fn, try_map, try_pure_fn};
 pub use gadget::{Gadget, PureGadget};
+pub use link::{Link, MemoryWorker, Worker, Workers};
 pub use message::Message;
 pub use par_map::{ParMap, par_map};
+pub use parallel::{
+    Branch, BranchNode, Lanes, Merge, MergeNode, Numbered, Sequenced, Unordered, fanout, numbered, parallel, route,
+};
 pub use running::Running;

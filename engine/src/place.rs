@@ -108,18 +108,32 @@ where
     R: Future<Output = Result<(), E>>,
     E: Into<BoxError>,
 {
+    run_guarded(place, vec![Guard::new(&output)], |counters| {
+        start(input.counted(counters.clone()), output.counted(counters.clone()))
+    })
+    .await
+}
+
+/// As [`run_at`], for a node with any number of ends; `start` has its ends counted by the counters it gets.
+pub(crate) async fn run_guarded<O, F, R, E>(place: Place, guards: Vec<Guard<O>>, start: F) -> Result<(), Error>
+where
+    O: Send + 'static,
+    F: FnOnce(&Arc<Counters>) -> R,
+    R: Future<Output = Result<(), E>>,
+    E: Into<BoxError>,
+{
     let counters = place.figures.register(&place.path);
     let place = Place {
         counters: Some(counters.clone()),
         ..place
     };
-    let guard = Guard::new(&output);
-    let input = input.counted(counters.clone());
-    let output = output.counted(counters.clone());
     // Inside the future, so that a panic of `start` itself is caught too.
-    let future = async move { start(input, output).await.map_err(Into::into) };
+    let counted = counters.clone();
+    let future = async move { start(&counted).await.map_err(Into::into) };
     let result = caught(place, Timed { future, counters }).await;
-    guard.finish(&result);
+    for guard in guards {
+        guard.finish(&result);
+    }
     result
 }
 
