@@ -78,6 +78,7 @@ impl Flow for AnyImage {
 
 /// What a scanner sends: readouts and waveforms.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are the large variant")]
 pub enum ScannerData {
     /// A readout.
     Acquisition(Acquisition),

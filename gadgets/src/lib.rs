@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod acquisition;
+mod arrays;
 pub mod context;
 mod encoding;
 pub mod flow;

@@ -3,12 +3,24 @@
 pub mod accumulate_trigger;
 pub mod asymmetric_echo;
 pub mod coil_reduction;
+pub mod dump;
+pub mod noise_adjust;
+pub mod pca_coil;
+mod principal;
 pub mod remove_oversampling;
+pub mod sfndam;
+mod whitening;
 
 use crate::registry::Entry;
 
 /// The classes of this folder.
 pub(crate) static ENTRIES: &[Entry] = &[
+    Entry::gadget::<noise_adjust::NoiseAdjust>(
+        "NoiseAdjustGadget",
+        "Whitens readouts with the covariance of the receivers' noise.",
+    ),
+    Entry::gadget::<pca_coil::PcaCoil>("PCACoilGadget", "Transforms coils into their principal components."),
+    Entry::gadget::<dump::IsmrmrdDump>("IsmrmrdDumpGadget", "Writes raw data to a file."),
     Entry::gadget::<asymmetric_echo::AsymmetricEcho>(
         "AsymmetricEchoAdjustROGadget",
         "Pads readouts with an asymmetric echo until the echo is in the middle.",

@@ -1,0 +1,249 @@
+//! Noise adjustment: readouts are whitened with the covariance of the receivers' noise.
+//!
+//! [`Acquisition`] to [`Acquisition`]; noise readouts end here. The covariance comes from the file that the parameter
+//! `noisecovariancein` names; or from the storage, where the header names a measurement of type "noise" that this one
+//! depends on; or from the noise readouts of this measurement, once the first other readout comes. What was measured is
+//! kept in the file that `noisecovarianceout` names, or in the storage. Without any noise, readouts pass unchanged.
+//!
+//! Answers to Gadgetron's `NoiseAdjustGadget`. Where that goes wrong, this does the following:
+//!
+//! - Every readout is scaled by its own dwell time (the original: all by the first one's).
+//! - `scale_only_channels_by_name` means the channels of these names (the original: the first so many).
+//! - `noise_dwell_time_us_preset` counts when the noise readouts give no dwell time (the original ignores it).
+//! - A stored covariance without, or with too few, coil labels is used as it is (the original measures without whitening).
+//! - The measurement's id may have any form, and be absent; storage that fails costs the whitening, not the measurement.
+
+use std::sync::Arc;
+
+use engine::{BoxError, Gadget, Input, Output};
+use protocol::{Acquisition, IsmrmrdHeader, acquisition::flag};
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use super::{
+    sfndam::NoiseCovariance,
+    whitening::{DEFAULT_NOISE_BANDWIDTH, NoiseSum, Whitener, reordering},
+};
+use crate::{Context, registry::Configured};
+
+/// Name of the covariance in the storage.
+const STORED_AS: &str = "noise_covariance";
+
+crate::properties! {
+    /// Properties of [`NoiseAdjust`].
+    pub struct NoiseAdjustProperties {
+        /// Accepted and without effect, as in the original.
+        "noise_dependency_prefix" => pub noise_dependency_prefix: String = "GadgetronNoiseCovarianceMatrix".to_owned(),
+        /// Whether to whiten at all; noise readouts end here in any case.
+        "perform_noise_adjust" => pub perform: bool = true,
+        /// Readouts with another number of channels than the noise pass unchanged; otherwise they are an error.
+        "pass_nonconformant_data" => pub pass_nonconformant: bool = true,
+        /// Dwell time in microseconds of noise readouts that give none.
+        "noise_dwell_time_us_preset" => pub dwell_preset_us: f32 = 0.0,
+        /// Names of coils, separated by commas, that are scaled and not mixed with others.
+        "scale_only_channels_by_name" => pub scale_only: String = String::new(),
+        /// Accepted and without effect, as in the original.
+        "noise_dependency_folder" => pub noise_dependency_folder: String = "/tmp/gadgetron".to_owned(),
+    }
+}
+
+/// Whitens readouts.
+#[derive(Debug)]
+pub struct NoiseAdjust {
+    properties: NoiseAdjustProperties,
+    context: Context,
+    bandwidth: f32,
+    labels: Vec<String>,
+    scale_only: Vec<usize>,
+}
+
+impl Configured for NoiseAdjust {
+    type Properties = NoiseAdjustProperties;
+
+    fn new(properties: NoiseAdjustProperties, context: &Context) -> Result<Self, BoxError> {
+        let system = context.header.acquisition_system_information.as_ref();
+        let coils = system.map_or(&[][..], |system| &system.coil_label);
+        let labels: Vec<_> = coils.iter().map(|coil| coil.coil_name.clone()).collect();
+        let names: Vec<_> = properties.scale_only.split(',').map(str::trim).collect();
+        let scale_only = labels
+            .iter()
+            .enumerate()
+            .filter(|(_, label)| names.contains(&label.as_str()));
+        Ok(Self {
+            bandwidth: system
+                .and_then(|system| system.relative_receiver_noise_bandwidth)
+                .unwrap_or(DEFAULT_NOISE_BANDWIDTH),
+            scale_only: scale_only.map(|(channel, _)| channel).collect(),
+            labels,
+            properties,
+            context: context.clone(),
+        })
+    }
+}
+
+enum State {
+    Gathering(NoiseSum),
+    Whitening(Whitener),
+    Ignoring,
+}
+
+type Saving = JoinHandle<Result<(), BoxError>>;
+
+impl Gadget for NoiseAdjust {
+    type In = Acquisition;
+    type Out = Acquisition;
+
+    async fn run(self, mut input: Input<Acquisition>, mut output: Output<Acquisition>) -> Result<(), BoxError> {
+        let mut state = self.begin().await?;
+        let mut saving: Option<Saving> = None;
+        while let Some(mut readout) = input.next().await? {
+            if readout.header.is_flag_set(flag::IS_NOISE_MEASUREMENT) {
+                if let State::Gathering(sum) = &mut state {
+                    sum.add(&readout)?;
+                }
+                continue;
+            }
+            if let State::Gathering(sum) = &state
+                && !sum.is_empty()
+            {
+                let covariance = self.covariance(sum);
+                state = State::Whitening(Whitener::new(&covariance, self.bandwidth, &self.scale_only)?);
+                saving = Some(self.save(covariance));
+            }
+            if let State::Whitening(whitener) = &mut state {
+                if readout.data.nrows() == whitener.channels() {
+                    whitener.apply(&mut readout);
+                } else if !self.properties.pass_nonconformant {
+                    return Err(format!(
+                        "a readout with {} channels, noise with {}",
+                        readout.data.nrows(),
+                        whitener.channels()
+                    )
+                    .into());
+                }
+            }
+            output.send(readout).await?;
+        }
+        if let State::Gathering(sum) = &state
+            && !sum.is_empty()
+        {
+            saving = Some(self.save(self.covariance(sum)));
+        }
+        match saving {
+            Some(saving) => saving.await?,
+            None => Ok(()),
+        }
+    }
+}
+
+impl NoiseAdjust {
+    fn covariance(&self, sum: &NoiseSum) -> NoiseCovariance {
+        sum.covariance(self.labels.clone(), self.bandwidth, self.properties.dwell_preset_us)
+    }
+
+    async fn begin(&self) -> Result<State, BoxError> {
+        if !self.properties.perform {
+            return Ok(State::Ignoring);
+        }
+        match self.load().await? {
+            None => Ok(State::Gathering(NoiseSum::default())),
+            Some(covariance) => {
+                let covariance = self.in_order(covariance);
+                Ok(State::Whitening(Whitener::new(
+                    &covariance,
+                    self.bandwidth,
+                    &self.scale_only,
+                )?))
+            }
+        }
+    }
+
+    /// The covariance of an earlier measurement. A file that was asked for must be there; the storage need not.
+    async fn load(&self) -> Result<Option<NoiseCovariance>, BoxError> {
+        if let Some(file) = self.context.parameters.get("noisecovariancein") {
+            let path = file.clone();
+            let bytes = spawn_blocking(move || std::fs::read(path)).await?;
+            let bytes = bytes.map_err(|error| format!("noisecovariancein: {file}: {error}"))?;
+            let covariance = NoiseCovariance::from_bytes(&bytes);
+            return Ok(Some(
+                covariance.map_err(|error| format!("noisecovariancein: {file}: {error}"))?,
+            ));
+        }
+        let Some(id) = noise_measurement(&self.context.header).map(str::to_owned) else {
+            return Ok(None);
+        };
+        let (storage, header) = (self.context.storage.clone(), self.context.header.clone());
+        let measurement = id.clone();
+        let found = spawn_blocking(move || storage.latest(&header, &measurement, STORED_AS)).await?;
+        let covariance = match found {
+            Ok(Some(bytes)) => NoiseCovariance::from_bytes(&bytes).map_err(BoxError::from),
+            Ok(None) => {
+                tracing::info!(id, "no noise covariance of the noise measurement is stored");
+                return Ok(None);
+            }
+            Err(error) => Err(error),
+        };
+        match covariance {
+            Ok(covariance) => Ok(Some(covariance)),
+            Err(error) => {
+                tracing::warn!(id, %error, "the noise covariance of the noise measurement cannot be used");
+                Ok(None)
+            }
+        }
+    }
+
+    /// Brings the channels into the order of this measurement, as far as their names tell.
+    fn in_order(&self, mut covariance: NoiseCovariance) -> NoiseCovariance {
+        if covariance.labels == self.labels {
+            return covariance;
+        }
+        let channels = covariance.matrix.nrows();
+        match reordering(&covariance.labels, &self.labels) {
+            Some(order) if order.len() == channels => {
+                let matrix = covariance.matrix.clone();
+                covariance.matrix = ndarray::Array2::from_shape_fn(matrix.dim(), |(i, j)| matrix[[order[i], order[j]]]);
+                covariance.labels.clone_from(&self.labels);
+            }
+            _ => tracing::warn!(
+                noise = covariance.labels.len(),
+                data = self.labels.len(),
+                channels,
+                "the coils' names do not tell the order of the noise's channels; they are taken as they are"
+            ),
+        }
+        covariance
+    }
+
+    /// Keeps the covariance for later measurements, beside the stream. A file that was asked for must be written.
+    fn save(&self, covariance: NoiseCovariance) -> Saving {
+        let file = self.context.parameters.get("noisecovarianceout").cloned();
+        let context = self.context.clone();
+        spawn_blocking(move || {
+            let bytes = covariance.to_bytes()?;
+            if let Some(file) = file {
+                return std::fs::write(&file, bytes)
+                    .map_err(|error| format!("noisecovarianceout: {file}: {error}").into());
+            }
+            let information = context.header.measurement_information.as_ref();
+            let Some(id) = information.and_then(|information| information.measurement_id.as_deref()) else {
+                tracing::debug!("the measurement has no id, its noise covariance is not stored");
+                return Ok(());
+            };
+            if let Err(error) = context.storage.store(&context.header, id, STORED_AS, &bytes) {
+                tracing::warn!(id, %error, "the noise covariance could not be stored");
+            }
+            Ok(())
+        })
+    }
+}
+
+/// The id of the noise measurement that the measurement of `header` depends on.
+fn noise_measurement(header: &Arc<IsmrmrdHeader>) -> Option<&str> {
+    let dependencies = &header.measurement_information.as_ref()?.measurement_dependency;
+    let noise = dependencies
+        .iter()
+        .find(|dependency| dependency.dependency_type.eq_ignore_ascii_case("noise"));
+    noise.map(|dependency| dependency.measurement_id.as_str())
+}
+
+#[cfg(test)]
+mod tests;
