@@ -100,16 +100,17 @@ fn incomplete_slices_leave_at_the_end_but_not_when_the_stream_broke_off() {
 
 #[test]
 fn coils_that_are_not_to_be_combined_come_first() {
-    let mut header = IsmrmrdHeader::default();
-    header.acquisition_system_information = Some(AcquisitionSystemInformation {
-        coil_label: ["a", "b", "c", "d"]
-            .map(|name| CoilLabel {
-                coil_name: name.into(),
-                ..CoilLabel::default()
-            })
-            .into(),
-        ..AcquisitionSystemInformation::default()
+    let coil_label = ["a", "b", "c", "d"].map(|name| CoilLabel {
+        coil_name: name.into(),
+        ..CoilLabel::default()
     });
+    let header = IsmrmrdHeader {
+        acquisition_system_information: Some(AcquisitionSystemInformation {
+            coil_label: coil_label.into(),
+            ..AcquisitionSystemInformation::default()
+        }),
+        ..IsmrmrdHeader::default()
+    };
     let gadget: PcaCoil = build(&[("uncombined_channels_by_name", "c, a, x")], &Context::new(header)).unwrap();
     let source = line(3, 0, &[]);
     let result = outputs(gadget, vec![source.clone()]).remove(0);
