@@ -13,6 +13,7 @@ pub mod configuration;
 pub mod dependency_query;
 pub mod dicom;
 pub mod error;
+pub mod fuzzing;
 pub mod header;
 pub mod image;
 pub mod image_array;

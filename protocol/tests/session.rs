@@ -3,63 +3,34 @@
 use proptest::prelude::*;
 use protocol::{
     Limits,
-    codec::{Readers, Writers},
+    codec::Readers,
     error::{Error, ErrorKind, Fault},
+    fuzzing::transcript,
     session::{Event, Incoming, Outgoing},
 };
 
 mod common;
-use common::{RECORDINGS, append, incoming, read};
-
-/// Everything that comes out of `bytes` in chunks of these lengths: re-encoded, and the error if there is one.
-fn outcome(
-    mut incoming: Incoming,
-    bytes: &[u8],
-    mut chunk: impl FnMut() -> usize,
-) -> (Vec<u8>, Vec<u64>, Option<Error>) {
-    let mut out = Outgoing::new(Writers::standard());
-    let mut offsets = Vec::new();
-    let mut rest = bytes;
-    loop {
-        match incoming.poll_event() {
-            Ok(Some(Event::End { clean })) => {
-                out.text(if clean { "clean" } else { "cut" }).unwrap();
-                return (out.take(), offsets, None);
-            }
-            Ok(Some(event)) => {
-                append(&mut out, &event);
-                offsets.push(incoming.offset());
-            }
-            Ok(None) if rest.is_empty() => incoming.handle_end(),
-            Ok(None) => {
-                let (now, later) = rest.split_at(chunk().clamp(1, rest.len()));
-                incoming.handle_bytes(now);
-                rest = later;
-            }
-            Err(error) => return (out.take(), offsets, Some(error)),
-        }
-    }
-}
+use common::{RECORDINGS, incoming, read};
 
 #[test]
 fn a_recording_split_at_every_byte_gives_the_same_events() {
     let (name, direction, _) = RECORDINGS[0];
     let bytes = read(name);
-    let whole = outcome(incoming(direction), &bytes, || usize::MAX);
-    assert!(whole.2.is_none());
+    let whole = transcript(incoming(direction), &bytes, || usize::MAX);
+    assert!(whole.error.is_none() && whole.clean == Some(true));
     for split in 1..bytes.len() {
         let mut first = Some(split);
-        let in_two = outcome(incoming(direction), &bytes, || first.take().unwrap_or(usize::MAX));
+        let in_two = transcript(incoming(direction), &bytes, || first.take().unwrap_or(usize::MAX));
         assert!(in_two == whole, "split at {split}");
     }
-    assert!(outcome(incoming(direction), &bytes, || 1) == whole, "byte by byte");
+    assert!(transcript(incoming(direction), &bytes, || 1) == whole, "byte by byte");
 }
 
 #[test]
 fn a_recording_cut_anywhere_gives_the_complete_messages_and_tells_that_it_was_cut() {
     let (name, direction, _) = RECORDINGS[0];
     let bytes = read(name);
-    let (_, boundaries, _) = outcome(incoming(direction), &bytes, || usize::MAX);
+    let boundaries = transcript(incoming(direction), &bytes, || usize::MAX).ends;
     for cut in 0..bytes.len() {
         let mut incoming = incoming(direction);
         incoming.handle_bytes(&bytes[..cut]);
@@ -87,9 +58,9 @@ proptest! {
     fn chunking_does_not_matter(recording in 0..RECORDINGS.len(), chunks in prop::collection::vec(1_usize..5000, 1..50)) {
         let (name, direction, _) = RECORDINGS[recording];
         let bytes = read(name);
-        let whole = outcome(incoming(direction), &bytes, || usize::MAX);
+        let whole = transcript(incoming(direction), &bytes, || usize::MAX);
         let mut lengths = chunks.iter().cycle();
-        let chunked = outcome(incoming(direction), &bytes, || lengths.next().copied().unwrap_or(1));
+        let chunked = transcript(incoming(direction), &bytes, || lengths.next().copied().unwrap_or(1));
         prop_assert!(whole == chunked);
     }
 
@@ -104,9 +75,9 @@ proptest! {
             let at = index.index(bytes.len());
             bytes[at] = value;
         }
-        let whole = outcome(incoming(direction), &bytes, || usize::MAX);
-        let chunked = outcome(incoming(direction), &bytes, || 777);
-        prop_assert!(whole.1 == chunked.1 && whole.2 == chunked.2);
+        let whole = transcript(incoming(direction), &bytes, || usize::MAX);
+        let chunked = transcript(incoming(direction), &bytes, || 777);
+        prop_assert!(whole == chunked);
     }
 }
 
