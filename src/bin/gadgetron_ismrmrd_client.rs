@@ -1,0 +1,253 @@
+//! `gadgetron_ismrmrd_client`: sends an ISMRMRD file to a server and stores the images that come back.
+//!
+//! The options are those of Gadgetron's own client. The exit status tells the truth: 0 only when all went well and
+//! something came back.
+
+use std::{
+    io::{IsTerminal, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use clap::Parser;
+use gadgetron::{
+    client::{self, ConfigurationChoice, OutputFiles, Progress, Request, Settings},
+    files::RawDataFile,
+};
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Sends raw data to a Gadgetron server and stores the images that come back.
+#[derive(Debug, Parser)]
+#[command(name = "gadgetron_ismrmrd_client", version)]
+struct Arguments {
+    /// Address or name of the server.
+    #[arg(short, long, default_value = "localhost")]
+    address: String,
+    /// Port of the server.
+    #[arg(short, long, default_value_t = 9002)]
+    port: u16,
+    /// ISMRMRD raw data to send.
+    #[arg(short, long, required_unless_present_any = ["query", "info"])]
+    filename: Option<PathBuf>,
+    /// File for the images; they are added to those in it.
+    #[arg(short, long, default_value = "out.h5")]
+    outfile: PathBuf,
+    /// Group of the raw data in the file.
+    #[arg(short = 'g', long, default_value = "/dataset")]
+    in_group: String,
+    /// Group for the images [default: date and time in UTC].
+    #[arg(short = 'G', long)]
+    out_group: Option<String>,
+    /// Name of a configuration the server has.
+    #[arg(short, long, default_value = "default.xml")]
+    config: String,
+    /// Configuration file to send.
+    #[arg(short = 'C', long, conflicts_with = "config")]
+    config_local: Option<PathBuf>,
+    /// How often to send the data, each time over a new connection.
+    #[arg(short, long, default_value_t = 1)]
+    loops: u32,
+    /// Milliseconds to wait for a connection.
+    #[arg(short, long, default_value_t = 10_000)]
+    timeout: u64,
+    /// Milliseconds that the server may send nothing; 0 for ever.
+    #[arg(long, default_value_t = 0)]
+    silence: u64,
+    /// Format of the output.
+    #[arg(short = 'F', long, default_value = "h5", value_parser = ["h5"])]
+    outformat: String,
+    /// Send the configuration without data and store the answer, as a query for a dependency.
+    #[arg(short, long)]
+    query: bool,
+    /// Ask the server about itself (such as gadgetron::info) and print the answer.
+    #[arg(short = 'Q', long, conflicts_with = "query")]
+    info: Option<String>,
+    /// Succeed although nothing comes back (a noise measurement, say).
+    #[arg(long)]
+    allow_nothing: bool,
+    /// Say what is sent and how fast.
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&format!("the runtime could not be started: {error}")),
+    };
+    for _ in 0..arguments.loops {
+        if let Err(error) = runtime.block_on(job(&arguments)) {
+            // What still waits on a thread that blocks must not keep the program.
+            runtime.shutdown_background();
+            return failed(&error.to_string());
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn failed(reason: &str) -> ExitCode {
+    say(&format!("gadgetron_ismrmrd_client: {reason}"));
+    ExitCode::FAILURE
+}
+
+fn say(words: &str) {
+    // Nobody to tell when standard error is closed.
+    let _ = writeln!(std::io::stderr(), "{words}");
+}
+
+async fn job(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
+    let group = arguments.out_group.clone().unwrap_or_else(date_and_time);
+    let (request, items) = request(arguments)?;
+    let asked = matches!(request, Request::Query(_));
+    if !asked && arguments.verbose {
+        say(&format!(
+            "Gadgetron ISMRMRD client: {} to {}:{}, {} items; images to {}, group {group}",
+            arguments
+                .filename
+                .as_deref()
+                .unwrap_or_else(|| "nothing".as_ref())
+                .display(),
+            arguments.address,
+            arguments.port,
+            items,
+            arguments.outfile.display(),
+        ));
+    }
+    let started = Instant::now();
+    let stream = client::connect(
+        &arguments.address,
+        arguments.port,
+        Duration::from_millis(arguments.timeout),
+    )
+    .await?;
+    let (reader, writer) = stream.into_split();
+    let settings = Settings {
+        silence: (arguments.silence > 0).then(|| Duration::from_millis(arguments.silence)),
+        ..Settings::default()
+    };
+    let progress = Arc::new(Progress::default());
+    let output = OutputFiles::new(&arguments.outfile, &group);
+    let running = client::run(reader, writer, request, output, settings, Arc::clone(&progress));
+    let outcome = with_bar(items, &progress, running).await?;
+
+    if arguments.verbose {
+        let seconds = started.elapsed().as_secs_f64();
+        let megabytes = progress.bytes_sent.load(Ordering::Relaxed) as f64 / 1e6;
+        say(&format!(
+            "{megabytes:.1} MB sent, {} messages back, {seconds:.3} s, {:.0} MB/s",
+            outcome.received.kept,
+            megabytes / seconds
+        ));
+    }
+    match outcome.received.kept + outcome.received.dropped {
+        0 if asked => Err("the server did not answer".into()),
+        0 if !arguments.allow_nothing => Err("the server reported no error, but nothing came back".into()),
+        _ => Ok(()),
+    }
+}
+
+/// What to ask, and how many items there are to send.
+fn request(arguments: &Arguments) -> Result<(Request, u64), Box<dyn std::error::Error>> {
+    if let Some(question) = &arguments.info {
+        return Ok((Request::Query(question.clone()), 0));
+    }
+    let configuration = match &arguments.config_local {
+        Some(path) => ConfigurationChoice::Text(
+            std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?,
+        ),
+        None => ConfigurationChoice::Named(arguments.config.clone()),
+    };
+    let measurement = match &arguments.filename {
+        Some(path) if !arguments.query => Some(Box::new(RawDataFile::open(path, &arguments.in_group)?)),
+        _ => None,
+    };
+    let items = measurement
+        .as_ref()
+        .map_or(0, |file| file.acquisition_count() + file.waveform_count());
+    let request = Request::Reconstruction {
+        configuration,
+        measurement,
+    };
+    Ok((request, items))
+}
+
+/// Waits for `job` with a bar on the terminal, if there is one.
+async fn with_bar<T>(items: u64, progress: &Progress, job: impl Future<Output = T>) -> T {
+    if items == 0 || !std::io::stderr().is_terminal() {
+        return job.await;
+    }
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} sent, {msg} back, {elapsed}");
+    let bar = ProgressBar::new(items);
+    if let Ok(style) = style {
+        bar.set_style(style);
+    }
+    let mut ticks = tokio::time::interval(Duration::from_millis(100));
+    tokio::pin!(job);
+    loop {
+        tokio::select! {
+            result = &mut job => {
+                bar.finish_and_clear();
+                return result;
+            }
+            _ = ticks.tick() => {
+                bar.set_position(progress.items_sent.load(Ordering::Relaxed));
+                bar.set_message(progress.messages_received.load(Ordering::Relaxed).to_string());
+            }
+        }
+    }
+}
+
+/// Now, as the original names its groups: `2026-01-31 23:59:59`, in UTC.
+fn date_and_time() -> String {
+    let seconds = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
+    let (year, month, day) = civil(days);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
+}
+
+/// Year, month and day of a day counted from 1970 (Hinnant, "chrono-compatible low-level date algorithms").
+fn civil(days: u64) -> (u64, u64, u64) {
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
+    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_right() {
+        assert_eq!(civil(0), (1970, 1, 1));
+        assert_eq!(civil(19_782), (2024, 2, 29));
+        assert_eq!(civil(20_779), (2026, 11, 22));
+    }
+
+    #[test]
+    fn the_originals_options_are_understood() {
+        let line = "client -a host -p 1 -f in.h5 -o out.h5 -g /dataset -G group -c x.xml -l 2 -t 5 -F h5";
+        let arguments = Arguments::try_parse_from(line.split(' ')).unwrap();
+        assert_eq!(
+            (arguments.address.as_str(), arguments.port, arguments.loops),
+            ("host", 1, 2)
+        );
+        assert!(Arguments::try_parse_from(["client"]).is_err());
+        assert!(Arguments::try_parse_from(["client", "-q", "-C", "local.xml"]).is_ok());
+        assert!(Arguments::try_parse_from(["client", "-Q", "gadgetron::info"]).is_ok());
+    }
+}
