@@ -1,4 +1,16 @@
-//! Placeholder.
+//! A streaming MRI reconstruction server, and the library it is made of.
+//!
+//! This crate puts the parts together: [`engine`] (typed dataflow), [`protocol`] (bytes and messages, no IO),
+//! [`gadgets`] (MRI computation) and [`distributed`] (links to other servers). It adds files, the assembly of a
+//! configuration into a graph, the server and the command line.
+
+pub mod assemble;
+pub mod cli;
 pub mod client;
+pub mod configurations;
 pub mod files;
 pub mod phantom;
+pub mod recon;
+pub mod server;
+
+pub use {distributed, engine, gadgets, protocol};

@@ -1,0 +1,125 @@
+//! The command line: the original's options for the server, and what is ours as subcommands.
+
+mod parameter;
+mod server;
+
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{configurations::Configurations, recon::Recon};
+use parameter::Parameter;
+
+/// A streaming MRI reconstruction server.
+///
+/// Without a subcommand it serves; the options are those of Gadgetron.
+#[derive(Debug, Parser)]
+#[command(name = "gadgetron", version, args_conflicts_with_subcommands = true)]
+pub struct CommandLine {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    server: server::ServerArguments,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Reconstruct a file in this process, without a server.
+    Recon(ReconArguments),
+    /// Write raw data of a known object.
+    Phantom(crate::phantom::PhantomArguments),
+}
+
+#[derive(Debug, Args)]
+struct ReconArguments {
+    /// ISMRMRD raw data.
+    input: PathBuf,
+    /// Name of a shipped configuration, or a file.
+    #[arg(short = 'c', long = "config")]
+    configuration: PathBuf,
+    /// Image file; images are added to an existing one.
+    #[arg(short, long)]
+    output: PathBuf,
+    /// Group of the raw data in the input file.
+    #[arg(short = 'g', long = "in-group", default_value = "dataset")]
+    group: String,
+    /// Group of the images in the output file; the configuration's name where none is given.
+    #[arg(short = 'G', long = "out-group")]
+    output_group: Option<String>,
+    /// A parameter for gadgets, NAME=VALUE; may be given several times.
+    #[arg(long = "parameter")]
+    parameters: Vec<Parameter>,
+    /// Print nothing but errors.
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+/// Runs what the command line asks for.
+pub async fn run(command_line: CommandLine) -> ExitCode {
+    let result = match command_line.command {
+        None => server::run(command_line.server).await,
+        Some(Command::Recon(arguments)) => recon(arguments).await,
+        Some(Command::Phantom(arguments)) => phantom(arguments).await,
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+async fn recon(arguments: ReconArguments) -> Outcome {
+    let configuration = Configurations::new().find_or_read(&arguments.configuration)?;
+    let name = arguments
+        .configuration
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned());
+    let recon = Recon {
+        input: arguments.input,
+        group: arguments.group,
+        configuration,
+        output: arguments.output,
+        output_group: arguments.output_group.or(name).unwrap_or_else(|| "images".into()),
+        parameters: parameter::table(arguments.parameters),
+        storage: Arc::new(gadgets::context::NoStorage),
+        capacity: engine::Capacity::default(),
+    };
+    let output = recon.output.clone();
+    let report = recon.run().await?;
+    for (kind, count) in &report.others {
+        tracing::warn!("{count} messages of type {kind} came out: no image file holds them");
+    }
+    if report.images == 0 && report.others.is_empty() {
+        return Err("nothing came out: no image was written".into());
+    }
+    if !arguments.quiet {
+        tracing::info!(
+            "{} readouts, {} waveforms -> {} images in {} ({:.3} s, {:.0} MB/s)",
+            report.acquisitions,
+            report.waveforms,
+            report.images,
+            output.display(),
+            report.elapsed.as_secs_f64(),
+            report.bytes as f64 / 1e6 / report.elapsed.as_secs_f64()
+        );
+    }
+    Ok(())
+}
+
+async fn phantom(arguments: crate::phantom::PhantomArguments) -> Outcome {
+    let written = tokio::task::spawn_blocking(move || {
+        crate::phantom::write(&arguments).map(|written| (written, arguments.output))
+    });
+    let (written, output) = written.await??;
+    tracing::info!(
+        "{} readouts, {} waveforms -> {}",
+        written.readouts,
+        written.waveforms,
+        output.display()
+    );
+    Ok(())
+}

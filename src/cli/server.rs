@@ -1,0 +1,165 @@
+//! `gadgetron` without a subcommand: the server, with the original's options.
+
+use std::{io::Write, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use clap::Args;
+use tracing::{info, warn};
+
+use super::{Outcome, Parameter, parameter};
+use crate::{
+    configurations::Configurations,
+    server::{self, ServerLimits, Services, info as about},
+};
+
+/// The server's options. Names and letters are the original's; those that are ours say so.
+#[derive(Debug, Args)]
+pub(crate) struct ServerArguments {
+    /// Print what this server is and what it supports.
+    #[arg(long)]
+    info: bool,
+    /// Working directory.
+    #[arg(short = 'W', long = "dir")]
+    working_directory: Option<PathBuf>,
+    /// Home directory: configurations lie in HOME/share/gadgetron/config.
+    #[arg(short = 'G', long)]
+    home: Option<PathBuf>,
+    /// Port to listen on.
+    #[arg(short, long, default_value_t = 9002)]
+    port: u16,
+    /// Address to listen on; every one, IPv4 and IPv6, where none is given. (Ours.)
+    #[arg(long)]
+    bind: Option<IpAddr>,
+    /// Reconstruct one stream of messages from standard input (or --input_path) to standard output (or --output_path).
+    #[arg(long = "from_stream")]
+    from_stream: bool,
+    /// File to read with --from_stream.
+    #[arg(short = 'i', long = "input_path")]
+    input_path: Option<PathBuf>,
+    /// File to write with --from_stream.
+    #[arg(short = 'o', long = "output_path")]
+    output_path: Option<PathBuf>,
+    /// Configuration for --from_stream.
+    #[arg(short = 'c', long = "config_name")]
+    config_name: Option<String>,
+    /// A parameter for gadgets, NAME=VALUE; may be given several times.
+    #[arg(long = "parameter")]
+    parameters: Vec<Parameter>,
+    /// Do without storage.
+    #[arg(short = 'd', long = "disable_storage", num_args = 0..=1, default_value_t = false, default_missing_value = "true", action = clap::ArgAction::Set)]
+    disable_storage: bool,
+    /// Address of a storage server.
+    #[arg(short = 'E', long = "storage_address")]
+    storage_address: Option<String>,
+    /// Port of the storage server that is started here; the server's port + 110 where none is given.
+    #[arg(short = 's', long = "storage_port")]
+    storage_port: Option<u16>,
+    /// Folder of the storage server's index.
+    #[arg(short = 'D', long = "database_dir")]
+    database_dir: Option<PathBuf>,
+    /// Folder of the storage server's data.
+    #[arg(short = 'S', long = "storage_dir")]
+    storage_dir: Option<PathBuf>,
+    #[command(flatten)]
+    limits: LimitArguments,
+}
+
+/// The server's bounds. (Ours.)
+#[derive(Debug, Args)]
+struct LimitArguments {
+    /// Connections at a time; more wait.
+    #[arg(long, default_value_t = 256)]
+    max_connections: usize,
+    /// Seconds a client may take for configuration and header.
+    #[arg(long, default_value_t = 60)]
+    handshake_timeout: u64,
+    /// Seconds a client that owes data may be silent.
+    #[arg(long, default_value_t = 1800)]
+    idle_timeout: u64,
+    /// Seconds a client may leave what waits for it unread.
+    #[arg(long, default_value_t = 600)]
+    stall_timeout: u64,
+    /// Seconds the rest of what a client sends is still read after an error.
+    #[arg(long, default_value_t = 10)]
+    linger: u64,
+    /// Seconds running connections may go on after the server was told to stop.
+    #[arg(long, default_value_t = 30)]
+    drain: u64,
+    /// Messages that may wait between two gadgets.
+    #[arg(long, default_value_t = 32)]
+    channel_messages: usize,
+    /// Mebibytes of heavy messages that may wait between two gadgets.
+    #[arg(long, default_value_t = 16)]
+    channel_mebibytes: usize,
+}
+
+impl LimitArguments {
+    fn limits(&self) -> ServerLimits {
+        ServerLimits {
+            connections: self.max_connections.clamp(1, 1 << 20),
+            handshake: Duration::from_secs(self.handshake_timeout),
+            idle: Duration::from_secs(self.idle_timeout),
+            stalled: Duration::from_secs(self.stall_timeout),
+            linger: Duration::from_secs(self.linger),
+            drain: Duration::from_secs(self.drain),
+            channel: engine::Capacity {
+                messages: self.channel_messages.max(1),
+                bytes: self.channel_mebibytes.saturating_mul(1024 * 1024),
+            },
+            protocol: protocol::Limits::default(),
+        }
+    }
+}
+
+pub(super) async fn run(arguments: ServerArguments) -> Outcome {
+    if arguments.info {
+        // The one thing this command is asked to print.
+        std::io::stdout().write_all(about::table().as_bytes())?;
+        return Ok(());
+    }
+    if let Some(folder) = &arguments.working_directory {
+        std::fs::create_dir_all(folder).map_err(|error| format!("working directory {}: {error}", folder.display()))?;
+    }
+    let limits = arguments.limits.limits();
+    let configurations = match &arguments.home {
+        Some(home) => Configurations::new().with_home(home),
+        None => Configurations::new(),
+    };
+    let listeners = server::listen(arguments.bind, arguments.port)
+        .await
+        .map_err(|error| format!("port {}: {error}", arguments.port))?;
+    let services = Services {
+        configurations,
+        codecs: Arc::new(protocol::codec::Codecs::standard()),
+        storage: Arc::new(gadgets::context::NoStorage),
+        parameters: Arc::new(parameter::table(arguments.parameters)),
+        limits,
+    };
+    if !arguments.disable_storage {
+        warn!("storage is not served by this version: noise measurements are not kept between connections");
+    }
+    for listener in &listeners {
+        info!("Gadgetron {} listens on {}", about::VERSION, listener.local_addr()?);
+    }
+    server::serve(listeners, Arc::new(services), stop_signal()).await;
+    info!("stopped");
+    Ok(())
+}
+
+/// Completes when the process is told to stop: interrupt or terminate.
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let interrupt = signal(SignalKind::interrupt());
+    let terminate = signal(SignalKind::terminate());
+    match (interrupt, terminate) {
+        (Ok(mut interrupt), Ok(mut terminate)) => {
+            tokio::select! {
+                _ = interrupt.recv() => info!("interrupted"),
+                _ = terminate.recv() => info!("told to stop"),
+            }
+        }
+        (Err(error), _) | (_, Err(error)) => {
+            warn!("signals cannot be heard ({error}): the server stops only when it is killed");
+            std::future::pending().await
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! One connection, from its first byte to its last: configuration, header, data, and the words when it goes wrong.
+
+use std::{sync::Arc, time::Instant};
+
+use engine::{Message, Output, Running};
+use gadgets::Context;
+use protocol::{
+    IsmrmrdHeader,
+    codec::{Readers, Writers},
+    configuration::Configuration,
+    session::{Event, Incoming, Outgoing},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::{mpsc, oneshot},
+};
+use tracing::{debug, info, warn};
+
+use super::{
+    Services,
+    read::Reader,
+    write::{Say, Writer},
+};
+use crate::{
+    assemble::{Plan, lines},
+    files::Hdf5DumpFiles,
+};
+
+/// How many of the server's own words (answers to queries, the last words) may wait for a slow client.
+const ORDERS: usize = 16;
+
+/// Serves one client over any byte stream, until it closed, broke off or made a mistake.
+pub async fn handle<S>(stream: S, peer: String, services: Arc<Services>)
+where
+    S: AsyncRead + AsyncWrite + Send + 'static,
+{
+    let started = Instant::now();
+    let (read, write) = tokio::io::split(stream);
+    let limits = &services.limits;
+    let reader = Reader::new(read, Incoming::server(limits.protocol), limits.handshake);
+    let (orders, received) = mpsc::channel(ORDERS);
+    let writer = Writer::new(write, Outgoing::new(Writers::none()), limits.stalled);
+    let mut connection = Connection {
+        reader,
+        orders,
+        services: services.clone(),
+        graph: None,
+        received: 0,
+    };
+    let (written, last_words) = tokio::join!(writer.run(received), connection.run());
+    let ended = last_words.as_deref().unwrap_or("closed");
+    match written {
+        Ok(sent) => info!(
+            peer,
+            received = connection.received,
+            sent = sent.messages,
+            bytes = sent.bytes,
+            elapsed = ?started.elapsed(),
+            "connection ended: {ended}"
+        ),
+        Err(error) => warn!(peer, elapsed = ?started.elapsed(), "connection lost while sending: {error}; {ended}"),
+    }
+}
+
+struct Connection<R> {
+    reader: Reader<R>,
+    orders: mpsc::Sender<Say>,
+    services: Arc<Services>,
+    graph: Option<Graph>,
+    received: u64,
+}
+
+struct Graph {
+    /// Taken when the input is over.
+    source: Option<Output<Message>>,
+    running: Running,
+}
+
+/// How reading ended.
+enum Ending {
+    /// The client said CLOSE: all data are there.
+    Complete,
+    /// The data stop in the middle; the words say why.
+    BrokenOff(String),
+    /// The graph stopped by itself; its result says why.
+    GraphStopped,
+}
+
+impl<R: AsyncRead + Unpin> Connection<R> {
+    /// Runs the connection; gives the last words, if there was something to complain about.
+    async fn run(&mut self) -> Option<String> {
+        let ending = self.converse().await.unwrap_or_else(|ending| ending);
+        let mut errors = Vec::new();
+        let mut unread = false;
+        match &ending {
+            Ending::Complete => {}
+            Ending::BrokenOff(words) => {
+                errors.push(format!(
+                    "[Connection Main Thread/Connection Input Thread] ERROR: {words}"
+                ));
+                unread = true;
+            }
+            Ending::GraphStopped => unread = true,
+        }
+        if let Some(Graph { source, running }) = self.graph.take() {
+            match (source, &ending) {
+                (Some(source), Ending::BrokenOff(words)) => source.interrupt(words),
+                (source, _) => drop(source),
+            }
+            if let Err(error) = running.join().await
+                && !error.is_secondary()
+            {
+                errors.insert(
+                    0,
+                    format!("[Connection Main Thread/{}] ERROR: {}", error.path(), error.cause()),
+                );
+            }
+        }
+        let words = (!errors.is_empty()).then(|| errors.join("; "));
+        let (done, mut said) = oneshot::channel();
+        if self.orders.send(Say::Finish { errors, done }).await.is_ok() && unread {
+            // Only after the words were written: they are what the client is to read before the end.
+            let limit = self.services.limits.linger;
+            tokio::select! {
+                () = self.reader.discard(limit) => { let _ = (&mut said).await; }
+                _ = &mut said => self.reader.discard(limit).await,
+            }
+        }
+        words
+    }
+
+    async fn converse(&mut self) -> Result<Ending, Ending> {
+        let Some((plan, readers, writers)) = self.configuration().await? else {
+            return Ok(Ending::Complete);
+        };
+        self.reader.session.set_readers(readers);
+        let header = self.header().await?;
+        let empty = header.is_none();
+        self.start(plan, writers, header.unwrap_or_default()).await?;
+        if empty {
+            return Ok(Ending::Complete);
+        }
+        self.reader.idle = self.services.limits.idle;
+        self.stream().await
+    }
+
+    /// Waits for the configuration; `None` when the client closed without one.
+    async fn configuration(&mut self) -> Result<Option<(Plan, Readers, Writers)>, Ending> {
+        loop {
+            let text = match self.next().await? {
+                Event::ConfigurationName(name) => {
+                    let text = self.services.configurations.find(&name).map_err(broken)?;
+                    info!(configuration = name, "configuration by name");
+                    text
+                }
+                Event::Configuration(text) => text,
+                Event::Close => return Ok(None),
+                event => {
+                    self.everywhere(event).await?;
+                    continue;
+                }
+            };
+            return self.understand(&text).map(Some).map_err(Ending::BrokenOff);
+        }
+    }
+
+    fn understand(&self, text: &str) -> Result<(Plan, Readers, Writers), String> {
+        let configuration = Configuration::parse(text).map_err(|errors| lines(&errors))?;
+        let mut problems = Vec::new();
+        let mut keep = |problem: String| problems.push(problem);
+        let readers = Readers::from_configuration(&configuration, &self.services.codecs);
+        let readers = readers.map_err(|errors| keep(lines(&errors))).ok();
+        let writers = Writers::from_configuration(&configuration, &self.services.codecs);
+        let writers = writers.map_err(|errors| keep(lines(&errors))).ok();
+        let plan = Plan::new(&configuration, self.services.limits.channel);
+        let plan = plan.map_err(|errors| keep(errors.to_string())).ok();
+        match (plan, readers, writers) {
+            (Some(plan), Some(readers), Some(writers)) => Ok((plan, readers, writers)),
+            _ => Err(problems.join("\n")),
+        }
+    }
+
+    /// Waits for the header; `None` when the client closed without one.
+    async fn header(&mut self) -> Result<Option<IsmrmrdHeader>, Ending> {
+        loop {
+            match self.next().await? {
+                Event::Header(text) => {
+                    let header = IsmrmrdHeader::parse(&text);
+                    return header
+                        .map(Some)
+                        .map_err(|error| broken(format!("the ISMRMRD header: {error}")));
+                }
+                Event::Close => return Ok(None),
+                event => self.everywhere(event).await?,
+            }
+        }
+    }
+
+    /// Builds and spawns the graph.
+    async fn start(&mut self, plan: Plan, writers: Writers, header: IsmrmrdHeader) -> Result<(), Ending> {
+        let context = Context {
+            parameters: self.services.parameters.clone(),
+            storage: self.services.storage.clone(),
+            dumps: Arc::new(Hdf5DumpFiles),
+            ..Context::new(header)
+        };
+        let node = plan.build(&context).map_err(broken)?;
+        let capacity = self.services.limits.channel;
+        let (source, input) = engine::channel::message_channel(capacity);
+        let (output, sink) = engine::channel::message_channel(capacity);
+        let running = node.spawn(input, output);
+        self.graph = Some(Graph {
+            source: Some(source),
+            running,
+        });
+        // A writer that is gone has lost its client; the graph notices by itself.
+        let _ = self.orders.send(Say::Stream { output: sink, writers }).await;
+        Ok(())
+    }
+
+    /// Feeds the graph until the data end.
+    async fn stream(&mut self) -> Result<Ending, Ending> {
+        loop {
+            match self.next().await? {
+                Event::Message(payload) => {
+                    self.received += 1;
+                    let message = Message::from_parts(payload.value, payload.type_name, payload.weight);
+                    let Some(source) = self.graph.as_mut().and_then(|graph| graph.source.as_mut()) else {
+                        return Ok(Ending::GraphStopped);
+                    };
+                    if source.send(message).await.is_err() {
+                        return Ok(Ending::GraphStopped);
+                    }
+                }
+                Event::Close => return Ok(Ending::Complete),
+                event => self.everywhere(event).await?,
+            }
+        }
+    }
+
+    /// The next event; also notices a graph that failed while the client is silent.
+    async fn next(&mut self) -> Result<Event, Ending> {
+        let closed = async {
+            match self.graph.as_ref().and_then(|graph| graph.source.as_ref()) {
+                Some(source) => source.closed().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            event = self.reader.next() => event.map_err(broken),
+            () = closed => Err(Ending::GraphStopped),
+        }
+    }
+
+    /// What is understood in every phase.
+    async fn everywhere(&mut self, event: Event) -> Result<(), Ending> {
+        match event {
+            Event::Query { correlation, text } => {
+                let text = super::info::answer(&text);
+                // A writer that is gone has lost its client: the next read tells.
+                let _ = self.orders.send(Say::Response { correlation, text }).await;
+                Ok(())
+            }
+            Event::Text(text) => {
+                info!("the client says: {text}");
+                Ok(())
+            }
+            Event::RemoteError(text) => Err(broken(format!("the client reports an error: {text}"))),
+            Event::Response { correlation, .. } => {
+                debug!(correlation, "a response to a question nobody asked");
+                Ok(())
+            }
+            Event::End { clean: true } => Err(broken("the connection ended without CLOSE: the data may be incomplete")),
+            Event::End { clean: false } => {
+                Err(broken("the connection ended inside a message: the data are incomplete"))
+            }
+            Event::ConfigurationName(_)
+            | Event::Configuration(_)
+            | Event::Header(_)
+            | Event::Message(_)
+            | Event::Close => Err(broken("a message out of order")),
+        }
+    }
+}
+
+fn broken(words: impl std::fmt::Display) -> Ending {
+    Ending::BrokenOff(words.to_string())
+}

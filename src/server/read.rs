@@ -1,0 +1,67 @@
+//! The receiving half of a connection: bytes from the socket through the session, one event at a time.
+
+use std::{io, time::Duration};
+
+use protocol::session::{Event, Incoming};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt},
+    time::timeout,
+};
+
+/// What ends reading before its time.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReadError {
+    #[error(transparent)]
+    Protocol(#[from] protocol::error::Error),
+    #[error("the connection broke: {0}")]
+    Io(#[from] io::Error),
+    #[error("nothing came for {0:?}")]
+    Idle(Duration),
+}
+
+/// How much room is made for each read: few system calls, and little memory for an idle connection.
+const READ_SIZE: usize = 256 * 1024;
+
+pub(super) struct Reader<R> {
+    socket: R,
+    pub(super) session: Incoming,
+    pub(super) idle: Duration,
+}
+
+impl<R: AsyncRead + Unpin> Reader<R> {
+    pub(super) fn new(socket: R, session: Incoming, idle: Duration) -> Self {
+        Self { socket, session, idle }
+    }
+
+    /// The next event. Cancel-safe: what was read stays in the session.
+    pub(super) async fn next(&mut self) -> Result<Event, ReadError> {
+        loop {
+            if let Some(event) = self.session.poll_event()? {
+                return Ok(event);
+            }
+            let wanted = self.session.needed().clamp(READ_SIZE, 16 * READ_SIZE);
+            let buffer = self.session.receive_buffer();
+            buffer.reserve(wanted);
+            let count = timeout(self.idle, self.socket.read_buf(buffer))
+                .await
+                .map_err(|_| ReadError::Idle(self.idle))??;
+            if count == 0 {
+                self.session.handle_end();
+            }
+        }
+    }
+
+    /// Reads and throws away what the client still sends, so that it gets to read our last words: closing a socket
+    /// with unread bytes resets the connection and takes those words with it.
+    pub(super) async fn discard(&mut self, limit: Duration) {
+        let mut scratch = vec![0; 64 * 1024];
+        let _ = timeout(limit, async {
+            while let Ok(count) = self.socket.read(&mut scratch).await {
+                if count == 0 {
+                    break;
+                }
+            }
+        })
+        .await;
+    }
+}

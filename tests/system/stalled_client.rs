@@ -1,0 +1,39 @@
+//! A client that reads nothing: the server stops taking its data instead of keeping them.
+
+use std::sync::Arc;
+
+use gadgetron::server::handle;
+use tokio::io::{AsyncWriteExt, duplex};
+
+use crate::peer::{CLIENT_WAVEFORMS, boundaries, services};
+
+/// What may lie between the client and the place where nothing moves any more: two sockets' worth of bytes (the
+/// in-memory connection), what one read takes in, the channels, and what was encoded and not yet written.
+#[tokio::test(start_paused = true)]
+async fn what_is_taken_from_it_is_bounded() {
+    const SOCKET: usize = 64 * 1024;
+    let mut services = services();
+    services.limits.channel = engine::Capacity {
+        messages: 4,
+        bytes: 1 << 20,
+    };
+    let services = Arc::new(services);
+    let (mut client, server) = duplex(SOCKET);
+    let serving = tokio::spawn(handle(server, "stalled".into(), services));
+
+    // Readouts come back as they are: the recorded client's configuration and header, then its first readout for ever.
+    let boundaries = boundaries(CLIENT_WAVEFORMS);
+    let preamble = &CLIENT_WAVEFORMS[..boundaries[2]];
+    let readout = &CLIENT_WAVEFORMS[boundaries[2]..boundaries[3]];
+    client.write_all(preamble).await.unwrap();
+    let mut taken = 0;
+    // Time is paused: it moves on only when nothing else can, so a time-out here means that everything stands still.
+    while let Ok(written) = tokio::time::timeout(std::time::Duration::from_secs(5), client.write_all(readout)).await {
+        written.unwrap();
+        taken += readout.len();
+        assert!(taken < 16 << 20, "16 MiB were taken from a client that reads nothing");
+    }
+    assert!(taken > SOCKET, "something was taken");
+    drop(client);
+    serving.await.unwrap();
+}
