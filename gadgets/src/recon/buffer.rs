@@ -1,13 +1,12 @@
-//! One buffer of k-space while it is filled: its size, its sampling, and where a readout goes.
+//! One buffer of k-space while it is filled: its size, and where a readout goes.
 
 use ndarray::{ArrayD, IxDyn};
 use protocol::{
     Acquisition, AcquisitionBucketStats, AcquisitionHeader, BufferedData, Complex32, SamplingDescription,
-    SamplingLimit,
-    header::{CalibrationMode, Encoding, Limit, Trajectory},
+    header::{Encoding, Trajectory},
 };
 
-use super::bucket_to_buffer::CounterRange;
+use super::sampling::{Direction, describe, directions};
 
 /// A readout that does not fit into its buffer, or a buffer that cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -56,17 +55,6 @@ pub(super) enum BufferError {
     TooLarge { shape: [usize; 7], limit: usize },
 }
 
-/// An encoding direction: name, number of encoded lines, limits of its counter.
-struct Direction {
-    name: &'static str,
-    matrix: u16,
-    limit: Option<Limit>,
-    /// Lines in the buffer.
-    size: usize,
-    /// What takes a counter to its line.
-    shift: i32,
-}
-
 /// A buffer that is being filled.
 pub(super) struct Buffer {
     /// E0, E1, E2, CHA, N, S, LOC.
@@ -106,24 +94,25 @@ impl Buffer {
             shape,
             limit: max_megabytes,
         };
-        let elements = shape
-            .iter()
-            .try_fold(1_usize, |product, size| product.checked_mul(*size));
-        let Some(elements) = elements.filter(|elements| elements.div_ceil(1 << 17) <= max_megabytes) else {
+        let product = |sizes: &[usize]| {
+            sizes
+                .iter()
+                .try_fold(1_usize, |product, size| product.checked_mul(*size))
+        };
+        let fits = |count: Option<usize>, size: usize| {
+            let bytes = count.and_then(|count| count.checked_mul(size));
+            count.filter(|_| bytes.is_some_and(|bytes| bytes.div_ceil(1 << 20) <= max_megabytes))
+        };
+        let elements = fits(product(&shape), size_of::<Complex32>());
+        let readouts = product(&[shape[1], shape[2], n, s, loc]);
+        let readouts = fits(readouts, size_of::<AcquisitionHeader>());
+        let (Some(elements), Some(readouts)) = (elements, readouts) else {
             return Err(too_large);
         };
-        let readouts = shape[1] * shape[2] * n * s * loc;
-        let header_bytes = readouts.checked_mul(size_of::<AcquisitionHeader>());
-        if header_bytes.is_none_or(|bytes| bytes >> 20 > max_megabytes) {
-            return Err(too_large);
-        }
         let trajectory = match &first.trajectory {
             Some(trajectory) if trajectory.ncols() > 0 => {
                 let dimensions = trajectory.ncols();
-                let length = readouts
-                    .checked_mul(e0)
-                    .and_then(|length| length.checked_mul(dimensions));
-                let length = length.filter(|length| length.div_ceil(1 << 18) <= max_megabytes);
+                let length = fits(product(&[readouts, e0, dimensions]), size_of::<f32>());
                 Some((dimensions, vec![0.0; length.ok_or(too_large)?]))
             }
             _ => None,
@@ -250,25 +239,6 @@ pub(super) fn empty_buffer() -> BufferedData {
     }
 }
 
-impl Direction {
-    /// The line of a counter; `None` when the encoded matrix has no such line though the limits allow it.
-    fn line(&self, index: u16, scan_counter: u32) -> Result<Option<usize>, BufferError> {
-        let line = usize::try_from(i32::from(index) + self.shift).ok();
-        let line = line.filter(|line| *line < self.size);
-        let allowed = self
-            .limit
-            .is_some_and(|limit| (limit.minimum..=limit.maximum).contains(&index));
-        if line.is_none() && !allowed {
-            return Err(BufferError::Outside {
-                scan_counter,
-                name: self.name,
-                index,
-            });
-        }
-        Ok(line)
-    }
-}
-
 /// The samples that are not to be left out.
 fn kept_samples(acquisition: &Acquisition) -> Result<std::ops::Range<usize>, BufferError> {
     let (header, samples) = (&acquisition.header, acquisition.data.ncols());
@@ -282,134 +252,4 @@ fn kept_samples(acquisition: &Acquisition) -> Result<std::ops::Range<usize>, Buf
             samples,
         }),
     }
-}
-
-/// Whether calibration lines have numbers and a buffer of their own.
-fn separate(encoding: &Encoding, reference: bool) -> bool {
-    let mode = encoding.parallel_imaging.as_ref().and_then(|p| p.calibration_mode);
-    reference && matches!(mode, Some(CalibrationMode::Separate | CalibrationMode::External))
-}
-
-/// Whether lines are placed so that the centre of k-space comes to the centre of the encoded matrix.
-fn centred(encoding: &Encoding, reference: bool) -> bool {
-    let mode = encoding.parallel_imaging.as_ref().and_then(|p| p.calibration_mode);
-    !reference || matches!(mode, None | Some(CalibrationMode::Embedded))
-}
-
-/// E1 and E2: sizes and where lines go.
-fn directions(encoding: &Encoding, stats: &AcquisitionBucketStats, reference: bool, cartesian: bool) -> [Direction; 2] {
-    let limits = &encoding.encoding_limits;
-    let matrix = encoding.encoded_space.matrix_size;
-    let parallel = encoding.parallel_imaging.is_some();
-    let separate = separate(encoding, reference);
-    let of = |name, matrix: u16, limit: Option<Limit>, seen: CounterRange, size_when_separate: usize| {
-        let limited = limit.map(|l| usize::from(l.maximum.saturating_sub(l.minimum)) + 1);
-        let size = match (cartesian, parallel) {
-            (true, true) if separate => size_when_separate,
-            (true, true) => matrix.into(),
-            (true, false) => limited.unwrap_or(matrix.into()),
-            (false, _) => limited.unwrap_or(seen.size()),
-        };
-        let shift = match limit {
-            _ if cartesian && separate => -i32::from(seen.min),
-            // The counter of a trajectory that is not Cartesian starts where the limits, or the data, start.
-            _ if !cartesian => -i32::from(limit.map_or(seen.min, |limit| limit.minimum)),
-            Some(limit) if centred(encoding, reference) && matrix > 1 => {
-                i32::from(matrix / 2) - i32::from(limit.center)
-            }
-            Some(_) | None => 0,
-        };
-        Direction {
-            name,
-            matrix,
-            limit,
-            size,
-            shift,
-        }
-    };
-    let (e1, e2) = (limits.kspace_encoding_step_1, limits.kspace_encoding_step_2);
-    let seen = [
-        CounterRange::of(&stats.kspace_encode_step_1),
-        CounterRange::of(&stats.kspace_encode_step_2),
-    ];
-    let partitions = e2.map_or(seen[1].size(), |l| usize::from(l.maximum.saturating_sub(l.minimum)) + 1);
-    [
-        of("kspace_encode_step_1", matrix[1], e1, seen[0], seen[0].size()),
-        of("kspace_encode_step_2", matrix[2], e2, seen[1], partitions),
-    ]
-}
-
-/// How the buffer is sampled.
-fn describe(
-    encoding: &Encoding,
-    first: &Acquisition,
-    lines: &[Direction; 2],
-    reference: bool,
-) -> Result<SamplingDescription, BufferError> {
-    let (encoded, recon) = (&encoding.encoded_space, &encoding.recon_space);
-    let mut sampling = SamplingDescription {
-        encoded_fov: encoded.field_of_view_mm,
-        recon_fov: recon.field_of_view_mm,
-        encoded_matrix: encoded.matrix_size,
-        recon_matrix: recon.matrix_size,
-        ..SamplingDescription::default()
-    };
-    let cartesian = encoding.trajectory == Trajectory::Cartesian;
-    if cartesian {
-        // Readout oversampling is gone by now.
-        sampling.encoded_fov[0] = recon.field_of_view_mm[0];
-        sampling.encoded_matrix[0] = recon.matrix_size[0];
-    }
-    let epi = encoding.trajectory == Trajectory::Epi;
-    let last = |size: usize| u16::try_from(size.saturating_sub(1)).unwrap_or(u16::MAX);
-    sampling.sampling_limits[0] = if cartesian || epi {
-        let samples = first.data.ncols();
-        SamplingLimit {
-            min: first.header.discard_pre,
-            max: last(samples).saturating_sub(first.header.discard_post),
-            center: u16::try_from(samples / 2).unwrap_or(u16::MAX),
-        }
-    } else {
-        SamplingLimit {
-            min: 0,
-            max: encoded.matrix_size[0].saturating_sub(1),
-            center: encoded.matrix_size[0] / 2,
-        }
-    };
-    let centred = cartesian && centred(encoding, reference) || epi && !reference;
-    for (target, line) in sampling.sampling_limits[1..].iter_mut().zip(lines) {
-        *target = match line.limit {
-            None => SamplingLimit {
-                min: 0,
-                max: last(line.size),
-                center: u16::try_from(line.size / 2).unwrap_or(u16::MAX),
-            },
-            Some(limit) if !centred => SamplingLimit {
-                min: limit.minimum,
-                max: limit.maximum,
-                center: limit.center,
-            },
-            Some(limit) => shifted(line, limit)?,
-        };
-    }
-    Ok(sampling)
-}
-
-/// The limits of a direction in the encoded matrix.
-fn shifted(line: &Direction, limit: Limit) -> Result<SamplingLimit, BufferError> {
-    let wrong = BufferError::Limits {
-        name: line.name,
-        minimum: limit.minimum,
-        maximum: limit.maximum,
-        center: limit.center,
-        matrix: line.matrix,
-    };
-    let place = |index: u16| u16::try_from(i32::from(index) + line.shift).map_err(|_| wrong.clone());
-    let shifted = SamplingLimit {
-        min: place(limit.minimum)?,
-        max: place(limit.maximum)?,
-        center: line.matrix / 2,
-    };
-    let within = (shifted.min..=shifted.max).contains(&shifted.center) && shifted.min < line.matrix.max(1);
-    if within { Ok(shifted) } else { Err(wrong) }
 }

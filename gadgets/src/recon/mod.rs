@@ -5,6 +5,7 @@ mod buffer;
 pub mod combine;
 pub mod fft;
 mod image_header;
+mod sampling;
 pub mod simple_recon;
 
 use crate::registry::Entry;
