@@ -5,6 +5,7 @@
 
 use crate::xml::Element;
 
+mod schema;
 #[cfg(test)]
 mod tests;
 mod xml;

@@ -1,4 +1,4 @@
-//! The header as XML: one table per type gives the schema's names in the schema's order, for reading and writing.
+//! The header as XML: how values, repeated values and records are read and written.
 //!
 //! Real headers are not all valid, so reading is as lenient as the ISMRMRD library's: a missing or empty number is
 //! absent (or its default where the schema wants it), white space around numbers does not matter, whole numbers may be
@@ -49,7 +49,7 @@ pub enum HeaderError {
     },
 }
 
-type Result<T> = std::result::Result<T, HeaderError>;
+pub(super) type Result<T> = std::result::Result<T, HeaderError>;
 
 impl IsmrmrdHeader {
     /// Reads a header.
@@ -83,14 +83,14 @@ impl IsmrmrdHeader {
 }
 
 /// The children of an element, taken out by name.
-struct Fields {
+pub(super) struct Fields {
     elements: Vec<Element>,
     scope: Scope,
     kept: Vec<Element>,
 }
 
 impl Fields {
-    fn new(element: Element, scope: &Scope) -> Self {
+    pub(super) fn new(element: Element, scope: &Scope) -> Self {
         let scope = scope.inside(&element);
         let elements = element
             .children
@@ -118,7 +118,7 @@ impl Fields {
     }
 
     /// What nobody took.
-    fn rest(mut self) -> Vec<Element> {
+    pub(super) fn rest(mut self) -> Vec<Element> {
         self.kept.append(&mut self.elements);
         for element in &mut self.kept {
             self.scope.detach(element);
@@ -142,20 +142,20 @@ impl Fields {
 }
 
 /// What one element can hold.
-trait Value: Sized {
+pub(super) trait Value: Sized {
     /// Reads it; `None` where the element is empty and that means absent. `kept` takes unknown elements.
     fn read(element: Element, scope: &Scope, kept: &mut Vec<Element>) -> Result<Option<Self>>;
     fn write(&self, name: &str, out: &mut XmlWriter);
 }
 
 /// A value made of fields.
-trait Record {
+pub(super) trait Record {
     /// Writes the elements inside.
     fn put_fields(&self, out: &mut XmlWriter);
 }
 
 /// What a field can be: a value that must be there, may be there, or may be there often.
-trait Field: Sized {
+pub(super) trait Field: Sized {
     fn take(fields: &mut Fields, name: &str) -> Result<Self>;
     fn put(&self, name: &str, out: &mut XmlWriter);
 }
@@ -379,160 +379,3 @@ impl Value for ReferencedImageSequence {
         }
     }
 }
-
-/// A type whose fields are elements: the names, in the order of the schema.
-macro_rules! record {
-    ($type:ident $(<$parameter:ident>)? { $($field:ident: $name:literal),* $(,)? }) => {
-        impl $(<$parameter: Value + Default>)? Record for $type $(<$parameter>)? {
-            fn put_fields(&self, out: &mut XmlWriter) {
-                $(self.$field.put($name, out);)*
-                self.unknown.iter().for_each(|element| out.element(element));
-            }
-        }
-
-        impl $(<$parameter: Value + Default>)? Value for $type $(<$parameter>)? {
-            fn read(element: Element, scope: &Scope, _: &mut Vec<Element>) -> Result<Option<Self>> {
-                let mut fields = Fields::new(element, scope);
-                Ok(Some(Self {
-                    $($field: Field::take(&mut fields, $name)?,)*
-                    unknown: fields.rest(),
-                }))
-            }
-            fn write(&self, name: &str, out: &mut XmlWriter) {
-                out.open(name, &[]);
-                self.put_fields(out);
-                out.close(name);
-            }
-        }
-    };
-}
-
-record!(IsmrmrdHeader {
-    version: "version",
-    subject_information: "subjectInformation",
-    study_information: "studyInformation",
-    measurement_information: "measurementInformation",
-    acquisition_system_information: "acquisitionSystemInformation",
-    experimental_conditions: "experimentalConditions",
-    encoding: "encoding",
-    sequence_parameters: "sequenceParameters",
-    user_parameters: "userParameters",
-    waveform_information: "waveformInformation",
-});
-record!(SubjectInformation {
-    patient_name: "patientName",
-    patient_weight_kg: "patientWeight_kg",
-    patient_height_m: "patientHeight_m",
-    patient_id: "patientID",
-    patient_birthdate: "patientBirthdate",
-    patient_gender: "patientGender",
-});
-record!(StudyInformation {
-    study_date: "studyDate",
-    study_time: "studyTime",
-    study_id: "studyID",
-    accession_number: "accessionNumber",
-    referring_physician_name: "referringPhysicianName",
-    study_description: "studyDescription",
-    study_instance_uid: "studyInstanceUID",
-    body_part_examined: "bodyPartExamined",
-});
-record!(MeasurementInformation {
-    measurement_id: "measurementID",
-    series_date: "seriesDate",
-    series_time: "seriesTime",
-    patient_position: "patientPosition",
-    relative_table_position: "relativeTablePosition",
-    initial_series_number: "initialSeriesNumber",
-    protocol_name: "protocolName",
-    sequence_name: "sequenceName",
-    series_description: "seriesDescription",
-    measurement_dependency: "measurementDependency",
-    series_instance_uid_root: "seriesInstanceUIDRoot",
-    frame_of_reference_uid: "frameOfReferenceUID",
-    referenced_image_sequence: "referencedImageSequence",
-});
-record!(MeasurementDependency {
-    dependency_type: "dependencyType",
-    measurement_id: "measurementID",
-});
-record!(AcquisitionSystemInformation {
-    system_vendor: "systemVendor",
-    system_model: "systemModel",
-    system_field_strength_t: "systemFieldStrength_T",
-    relative_receiver_noise_bandwidth: "relativeReceiverNoiseBandwidth",
-    receiver_channels: "receiverChannels",
-    coil_label: "coilLabel",
-    institution_name: "institutionName",
-    station_name: "stationName",
-    device_id: "deviceID",
-    device_serial_number: "deviceSerialNumber",
-});
-record!(CoilLabel {
-    coil_number: "coilNumber",
-    coil_name: "coilName",
-});
-record!(ExperimentalConditions {
-    h1_resonance_frequency_hz: "H1resonanceFrequency_Hz",
-});
-record!(Encoding {
-    encoded_space: "encodedSpace",
-    recon_space: "reconSpace",
-    encoding_limits: "encodingLimits",
-    trajectory: "trajectory",
-    trajectory_description: "trajectoryDescription",
-    parallel_imaging: "parallelImaging",
-    echo_train_length: "echoTrainLength",
-});
-record!(EncodingSpace {
-    matrix_size: "matrixSize",
-    field_of_view_mm: "fieldOfView_mm",
-});
-record!(EncodingLimits {
-    kspace_encoding_step_0: "kspace_encoding_step_0",
-    kspace_encoding_step_1: "kspace_encoding_step_1",
-    kspace_encoding_step_2: "kspace_encoding_step_2",
-    average: "average",
-    slice: "slice",
-    contrast: "contrast",
-    phase: "phase",
-    repetition: "repetition",
-    set: "set",
-    segment: "segment",
-    user: "user_0 to user_7",
-});
-record!(TrajectoryDescription {
-    identifier: "identifier",
-    user_parameter_long: "userParameterLong",
-    user_parameter_double: "userParameterDouble",
-    user_parameter_string: "userParameterString",
-    comment: "comment",
-});
-record!(ParallelImaging {
-    acceleration_factor: "accelerationFactor",
-    calibration_mode: "calibrationMode",
-    interleaving_dimension: "interleavingDimension",
-});
-record!(SequenceParameters {
-    tr: "TR",
-    te: "TE",
-    ti: "TI",
-    flip_angle_deg: "flipAngle_deg",
-    sequence_type: "sequence_type",
-    echo_spacing: "echo_spacing",
-});
-record!(UserParameters {
-    user_parameter_long: "userParameterLong",
-    user_parameter_double: "userParameterDouble",
-    user_parameter_string: "userParameterString",
-    user_parameter_base64: "userParameterBase64",
-});
-record!(UserParameter<T> {
-    name: "name",
-    value: "value",
-});
-record!(WaveformInformation {
-    waveform_name: "waveformName",
-    waveform_type: "waveformType",
-    user_parameters: "userParameters",
-});
