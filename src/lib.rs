@@ -12,5 +12,6 @@ pub mod files;
 pub mod phantom;
 pub mod recon;
 pub mod server;
+pub mod storage;
 
 pub use {distributed, engine, gadgets, protocol};
