@@ -11,6 +11,7 @@ pub mod configurations;
 pub mod files;
 pub mod phantom;
 pub mod recon;
+pub mod relay;
 pub mod server;
 pub mod storage;
 
