@@ -133,3 +133,71 @@ pub fn entries() -> impl Iterator<Item = &'static Entry> {
 pub fn find(class: &str) -> Option<&'static Entry> {
     entries().find(|entry| entry.class == class)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_class_is_there_once_and_says_what_it_does() {
+        let mut seen = BTreeSet::new();
+        for entry in entries() {
+            assert!(seen.insert(entry.class), "{} is there twice", entry.class);
+            assert!(entry.summary.ends_with('.'), "{}: {}", entry.class, entry.summary);
+            for property in (entry.properties)() {
+                assert!(!property.meaning.is_empty(), "{}: {}", entry.class, property.name);
+            }
+        }
+        let main_job = [
+            "AcquisitionAccumulateTriggerGadget",
+            "AsymmetricEchoAdjustROGadget",
+            "AugmentImageMetadataGadget",
+            "AutoScaleGadget",
+            "BucketToBufferGadget",
+            "CoilReductionGadget",
+            "CombineGadget",
+            "ComplexToFloatGadget",
+            "ExtractGadget",
+            "FFTGadget",
+            "FloatToIntGadget",
+            "FloatToShortGadget",
+            "FloatToUIntGadget",
+            "FloatToUShortGadget",
+            "ImageArraySplitGadget",
+            "ImageFinishGadget",
+            "ImageIndexGadget",
+            "ImageSortGadget",
+            "IsmrmrdDumpGadget",
+            "NoiseAdjustGadget",
+            "PCACoilGadget",
+            "RemoveROOversamplingGadget",
+            "ScaleGadget",
+            "SimpleReconGadget",
+        ];
+        for class in main_job {
+            assert!(find(class).is_some(), "{class} is missing");
+        }
+    }
+
+    #[test]
+    fn defaults_read_back_as_themselves() {
+        for entry in entries() {
+            let properties = (entry.properties)()
+                .into_iter()
+                .map(|property| protocol::configuration::Property {
+                    name: property.name.into(),
+                    value: property.default,
+                    ..Default::default()
+                });
+            let component = Component {
+                properties: properties.collect(),
+                ..Component::default()
+            };
+            if let Err(errors) = (entry.build)(&component) {
+                panic!("{}: {}", entry.class, errors[0]);
+            }
+        }
+    }
+}
