@@ -10,7 +10,21 @@ use super::*;
 
 /// In the folder in which the child is to store.
 const MARK: &str = "store-until-killed";
-const SIZE: usize = 1 << 20;
+const SIZE: usize = 256 << 10;
+
+/// All blobs, newest first.
+fn all(store: &BlobStore) -> Vec<Blob> {
+    let mut search = Search::new("s");
+    let mut blobs = Vec::new();
+    loop {
+        let page = store.search(&search).expect("a search");
+        blobs.extend(page.blobs);
+        search.continuation = page.continuation;
+        if search.continuation.is_none() {
+            return blobs;
+        }
+    }
+}
 
 /// Not a test of its own: what the process does that the test below starts and kills. It does nothing elsewhere.
 #[test]
@@ -19,8 +33,7 @@ fn child_that_stores_until_it_is_killed() {
         return;
     }
     let store = BlobStore::open(&Folders::in_one("."), StoreLimits::default()).expect("a store");
-    let latest = store.search(&Search::new("s")).expect("a search").blobs;
-    let mut generation = u64::try_from(latest.len()).expect("a small number");
+    let mut generation = u64::try_from(all(&store).len()).expect("a small number");
     loop {
         generation += 1;
         let byte = u8::try_from(generation % 251).expect("less than 251");
@@ -34,7 +47,7 @@ fn child_that_stores_until_it_is_killed() {
 
 #[test]
 fn killing_the_process_leaves_the_old_value_or_the_new_one() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     std::fs::write(folder.path().join(MARK), "").unwrap();
     let mut acknowledged = 0;
     for round in 1..=6_u64 {
@@ -65,7 +78,7 @@ fn killing_the_process_leaves_the_old_value_or_the_new_one() {
         acknowledged = stored.last().unwrap_or(acknowledged);
 
         let store = BlobStore::open(&Folders::in_one(folder.path()), StoreLimits::default()).unwrap();
-        let blobs = store.search(&Search::new("s")).unwrap().blobs;
+        let blobs = all(&store);
         let count = u64::try_from(blobs.len()).unwrap();
         assert!(
             count == acknowledged || count == acknowledged + 1,
@@ -81,7 +94,7 @@ fn killing_the_process_leaves_the_old_value_or_the_new_one() {
                 .unwrap();
             assert_eq!(bytes.len(), SIZE);
             let expected = u8::try_from(generation % 251).unwrap();
-            assert!(bytes.iter().all(|byte| *byte == expected), "blob {generation} is torn");
+            assert!(bytes == vec![expected; SIZE], "blob {generation} is torn");
         }
         let files = std::fs::read_dir(folder.path().join("blobs")).unwrap().count();
         assert_eq!(files, blobs.len(), "nothing is left behind");

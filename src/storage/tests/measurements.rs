@@ -57,7 +57,7 @@ fn found_again(storage: &dyn Storage, id: &str, (subject, device, study): Stated
 
 #[test]
 fn measurements_find_each_other_in_this_process() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let store = open(&folder, StoreLimits::default(), &HandClock::new()).unwrap();
     let storage = LocalStorage(Arc::new(store));
     let long = "8c9b.".repeat(60);

@@ -39,6 +39,14 @@ impl HandClock {
     }
 }
 
+/// A folder in memory where the system has one: stores wait for the disk, which on a busy machine takes seconds. A
+/// killed process leaves the same behind in either.
+fn scratch() -> TempDir {
+    tempfile::tempdir_in("/dev/shm")
+        .or_else(|_| tempfile::tempdir())
+        .expect("a folder")
+}
+
 fn open(folder: &TempDir, limits: StoreLimits, clock: &HandClock) -> Result<BlobStore, StoreError> {
     BlobStore::open_with_clock(&Folders::in_one(folder.path()), limits, clock.clock())
 }
@@ -60,7 +68,7 @@ struct Served {
 
 impl Served {
     async fn new(limits: StoreLimits, options: StorageServerOptions) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = scratch();
         let clock = HandClock::new();
         let store = Arc::new(open(&folder, limits, &clock).expect("a store"));
         let listener = StorageServer::listener(None, 0).await.expect("a port");

@@ -9,7 +9,7 @@ fn read(store: &BlobStore, blob: &Blob) -> Option<Vec<u8>> {
 
 #[test]
 fn a_restart_keeps_blobs_and_removes_what_was_not_complete() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let clock = HandClock::new();
     let store = open(&folder, StoreLimits::default(), &clock).unwrap();
     let first = store.store(tags("s", "n"), b"first").unwrap();
@@ -29,7 +29,7 @@ fn a_restart_keeps_blobs_and_removes_what_was_not_complete() {
 
 #[test]
 fn one_folder_has_one_store() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let clock = HandClock::new();
     let store = open(&folder, StoreLimits::default(), &clock).unwrap();
     let second = open(&folder, StoreLimits::default(), &clock);
@@ -40,7 +40,7 @@ fn one_folder_has_one_store() {
 
 #[test]
 fn what_has_expired_is_gone_and_makes_room() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let clock = HandClock::new();
     let limits = StoreLimits {
         total_bytes: 10,
@@ -77,7 +77,7 @@ fn what_has_expired_is_gone_and_makes_room() {
 
 #[test]
 fn an_id_is_found_with_its_subject_only() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let store = open(&folder, StoreLimits::default(), &HandClock::new()).unwrap();
     let blob = store.store(tags("s", "n"), b"").unwrap();
     assert_eq!(store.get(blob.id, "s").unwrap(), Some(blob.clone()));
