@@ -1,4 +1,5 @@
 use ndarray::Array2;
+use proptest::prelude::*;
 use protocol::{
     AcquisitionHeader, Complex32, SamplingLimit, Waveform, WaveformHeader,
     header::{CalibrationMode, Limit, ParallelImaging, Trajectory},
@@ -322,4 +323,26 @@ fn a_header_that_asks_for_too_much_memory_is_an_error() {
     assert!(words.contains("max_buffer_megabytes"), "{words}");
     let head = header([8, 4, 1], [8, 4, 1]);
     assert!(sort(&head, &[("max_buffer_megabytes", "0")], vec![line(0, |_| ())]).is_err());
+}
+
+proptest! {
+    #[test]
+    fn the_order_of_different_lines_does_not_matter(order in Just((0_u16..12).collect::<Vec<_>>()).prop_shuffle()) {
+        let head = header([8, 4, 1], [8, 4, 1]);
+        let properties = [("N_dimension", "phase")];
+        let sorted = |order: &[u16]| {
+            let lines = order.iter().map(|number| {
+                let mut acquisition = line(number % 4, |h| h.idx.phase = number / 4);
+                acquisition.data.fill(Complex32::from(f32::from(*number)));
+                acquisition
+            });
+            one(&head, &properties, lines.collect())
+        };
+        let found = sorted(&order);
+        prop_assert_eq!(&found, &sorted(&(0..12).collect::<Vec<_>>()));
+        for number in 0..12_usize {
+            let place = [0, 0, number / 4, 1, 0, number % 4, 7];
+            prop_assert_eq!(found.data[place], Complex32::from(number as f32));
+        }
+    }
 }
