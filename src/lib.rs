@@ -8,6 +8,7 @@ pub mod assemble;
 pub mod cli;
 pub mod client;
 pub mod configurations;
+pub mod demo;
 pub mod files;
 pub mod phantom;
 pub mod recon;

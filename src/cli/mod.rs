@@ -3,7 +3,7 @@
 mod parameter;
 mod server;
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc};
+use std::{io::Write as _, path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -28,6 +28,15 @@ enum Command {
     Recon(ReconArguments),
     /// Write raw data of a known object.
     Phantom(crate::phantom::PhantomArguments),
+    /// Make a phantom, reconstruct it, write an image file and a picture.
+    Demo(DemoArguments),
+}
+
+#[derive(Debug, Args)]
+struct DemoArguments {
+    /// Where the files go.
+    #[arg(default_value = "demo")]
+    folder: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -60,6 +69,7 @@ pub async fn run(command_line: CommandLine) -> ExitCode {
         None => server::run(command_line.server).await,
         Some(Command::Recon(arguments)) => recon(arguments).await,
         Some(Command::Phantom(arguments)) => phantom(arguments).await,
+        Some(Command::Demo(arguments)) => demo(arguments).await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -121,5 +131,12 @@ async fn phantom(arguments: crate::phantom::PhantomArguments) -> Outcome {
         written.waveforms,
         output.display()
     );
+    Ok(())
+}
+
+async fn demo(arguments: DemoArguments) -> Outcome {
+    let demo = crate::demo::run(&arguments.folder).await?;
+    // Nobody to tell when standard error is closed.
+    let _ = writeln!(std::io::stderr(), "{demo}");
     Ok(())
 }
