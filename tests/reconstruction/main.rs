@@ -1,0 +1,45 @@
+//! Whole reconstructions in this process, held against the original's images and against known objects.
+
+mod compare;
+mod golden;
+mod quantitative;
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use gadgetron::{
+    configurations::Configurations,
+    files::{ImageReader, ImageSeries},
+    recon::{Recon, Report},
+};
+
+fn data(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
+}
+
+/// Reconstructs `input` with a shipped configuration; the images are in a group of its name.
+async fn reconstruct(input: &Path, configuration: &str, output: &Path) -> Report {
+    let recon = Recon {
+        input: input.to_owned(),
+        group: "dataset".into(),
+        configuration: Configurations::new().find(configuration).unwrap(),
+        output: output.to_owned(),
+        output_group: configuration.to_owned(),
+        parameters: BTreeMap::new(),
+        storage: Arc::new(gadgets::context::NoStorage),
+        capacity: engine::Capacity::default(),
+    };
+    recon
+        .run()
+        .await
+        .unwrap_or_else(|error| panic!("{}, {configuration}: {error}", input.display()))
+}
+
+fn images(path: &Path, group: &str) -> Vec<ImageSeries> {
+    ImageReader::open(path)
+        .and_then(|reader| reader.series(group))
+        .unwrap_or_else(|error| panic!("{error}"))
+}
