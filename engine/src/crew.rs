@@ -24,6 +24,18 @@ impl Crew {
         self.handles.push((stage, handle));
     }
 
+    /// Waits for a failure while tasks may still be added. The task that failed is gone, the others go on.
+    pub(crate) async fn failure(&mut self) -> Error {
+        loop {
+            match self.tasks.join_next().await {
+                None => std::future::pending().await,
+                Some(Ok((_, Ok(())))) => (),
+                Some(Ok((_, Err(error)))) => return error,
+                Some(Err(error)) => return Place::current().error(error),
+            }
+        }
+    }
+
     /// Waits for all; the first real cause if any failed.
     pub(crate) async fn join(mut self) -> Result<(), Error> {
         let mut outcome: Result<(), Error> = Ok(());

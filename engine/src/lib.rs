@@ -11,6 +11,7 @@ pub mod channel;
 pub mod compose;
 pub mod compute;
 mod crew;
+pub mod distribute;
 pub mod dynamic;
 pub mod error;
 pub mod figures;
@@ -22,10 +23,13 @@ pub mod par_map;
 pub mod parallel;
 mod place;
 mod running;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use channel::{Capacity, Closed, Input, Interrupted, Output, channel, message_channel, weighed_channel};
 pub use compose::{Compose, Named, Then};
 pub use compute::compute;
+pub use distribute::{Distribute, DistributeLimits, Event, Packed, Selector, SelectorNode, by_key, distribute};
 pub use dynamic::{Node, PureNode};
 pub use error::{BoxError, Error, NodePath};
 pub use figures::{Figures, NodeFigures};
