@@ -15,11 +15,11 @@
 
 mod api;
 mod client;
+mod index;
 mod measurement;
 mod metadata;
 mod query;
 mod server;
-mod setup;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -28,7 +28,6 @@ pub use client::{ClientError, LocalStorage, RemoteStorage};
 pub use metadata::Blob;
 pub use query::{Search, Tags};
 pub use server::{StorageServer, StorageServerOptions};
-pub use setup::{ReadyStorage, SetupError, StorageChoice};
 pub use store::{BlobStore, Clock, Folders, Page, StoreError, StoreLimits, Upload};
 
 /// How long gadgets' blobs are kept, as in the original.

@@ -9,22 +9,14 @@ use std::{
 };
 
 use jiff::Timestamp;
-use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition, WriteTransaction};
+use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata};
 use tempfile::NamedTempFile;
 use uuid::Uuid;
 
-use super::{Blob, Search, Tags};
-
-/// Sequence number, which ascends with every blob, to metadata as JSON.
-const BLOBS: TableDefinition<u64, &[u8]> = TableDefinition::new("blobs");
-/// Subject and sequence number, for searches.
-const SUBJECTS: TableDefinition<(&str, u64), ()> = TableDefinition::new("subjects");
-/// ID to sequence number.
-const IDS: TableDefinition<u128, u64> = TableDefinition::new("ids");
-/// Time of expiry and sequence number, the next to go first.
-const EXPIRIES: TableDefinition<(i64, u64), ()> = TableDefinition::new("expiries");
-/// `next`: the next sequence number.
-const COUNTERS: TableDefinition<&str, u64> = TableDefinition::new("counters");
+use super::{
+    Blob, Search, Tags,
+    index::{BLOBS, COUNTERS, EXPIRIES, IDS, SUBJECTS, index, insert, remove_expired},
+};
 
 /// Where a store keeps its files.
 #[derive(Clone, Debug)]
@@ -106,11 +98,6 @@ pub enum StoreError {
 }
 
 type Result<T> = std::result::Result<T, StoreError>;
-
-/// redb has an error type for each kind of operation; they all convert to one.
-fn index<T, E: Into<redb::Error>>(result: std::result::Result<T, E>) -> Result<T> {
-    result.map_err(|error| StoreError::Index(error.into()))
-}
 
 fn at<T>(path: &Path, result: io::Result<T>) -> Result<T> {
     result.map_err(|source| StoreError::Io {
@@ -389,43 +376,6 @@ impl BlobStore {
 
 /// How files begin whose blob is not complete.
 const INCOMING: &str = ".incoming-";
-
-fn insert(transaction: &WriteTransaction, blob: &Blob) -> Result<()> {
-    let mut counters = index(transaction.open_table(COUNTERS))?;
-    let sequence = index(counters.get("next"))?.map_or(1, |next| next.value());
-    index(counters.insert("next", sequence.saturating_add(1)))?;
-    let json = serde_json::to_vec(blob)?;
-    index(index(transaction.open_table(BLOBS))?.insert(sequence, json.as_slice()))?;
-    index(index(transaction.open_table(IDS))?.insert(blob.id.as_u128(), sequence))?;
-    index(index(transaction.open_table(SUBJECTS))?.insert((blob.subject.as_str(), sequence), ()))?;
-    if let Some(expires) = blob.expires {
-        index(index(transaction.open_table(EXPIRIES))?.insert((expires, sequence), ()))?;
-    }
-    Ok(())
-}
-
-fn remove_expired(transaction: &WriteTransaction, now: i64) -> Result<Vec<Blob>> {
-    let mut expiries = index(transaction.open_table(EXPIRIES))?;
-    let mut blobs = index(transaction.open_table(BLOBS))?;
-    let mut ids = index(transaction.open_table(IDS))?;
-    let mut subjects = index(transaction.open_table(SUBJECTS))?;
-    let mut removed = Vec::new();
-    loop {
-        let first = index(expiries.first())?.map(|(key, _)| key.value());
-        let Some(expires) = first.filter(|(time, _)| *time <= now) else {
-            return Ok(removed);
-        };
-        index(expiries.remove(expires))?;
-        let (_, sequence) = expires;
-        let Some(json) = index(blobs.remove(sequence))?.map(|bytes| bytes.value().to_vec()) else {
-            continue;
-        };
-        let blob: Blob = serde_json::from_slice(&json)?;
-        index(ids.remove(blob.id.as_u128()))?;
-        index(subjects.remove((blob.subject.as_str(), sequence)))?;
-        removed.push(blob);
-    }
-}
 
 /// Whether all values asked for are there.
 fn matches(blob: &Blob, search: &Search) -> bool {

@@ -17,7 +17,6 @@ use super::*;
 mod api;
 mod crash;
 mod measurements;
-mod setup;
 mod store;
 
 /// A clock that stands still until it is told to go on.
