@@ -22,6 +22,7 @@ pub mod message_id;
 pub mod meta;
 pub mod query;
 pub mod recon_data;
+pub mod recording;
 pub mod session;
 pub mod waveform;
 mod wire;
