@@ -13,7 +13,7 @@ use std::{
 
 use clap::Parser;
 use gadgetron::{
-    client::{self, ConfigurationChoice, OutputFiles, Progress, Request, Settings},
+    client::{self, ClientError, ConfigurationChoice, OutputFiles, Progress, Request, Settings},
     files::RawDataFile,
 };
 use indicatif::{ProgressBar, ProgressStyle};
@@ -82,7 +82,11 @@ fn main() -> ExitCode {
         if let Err(error) = runtime.block_on(job(&arguments)) {
             // What still waits on a thread that blocks must not keep the program.
             runtime.shutdown_background();
-            return failed(&error.to_string());
+            return match error.downcast_ref::<ClientError>() {
+                // They are on standard error already, as they came.
+                Some(ClientError::Server(words)) => failed(&format!("the server reported {} errors", words.len())),
+                _ => failed(&error.to_string()),
+            };
         }
     }
     ExitCode::SUCCESS
