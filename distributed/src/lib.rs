@@ -8,6 +8,14 @@
 pub mod address;
 pub mod discovery;
 pub mod link;
+mod parcel;
+mod remote;
+pub mod roster;
+#[cfg(test)]
+mod testing;
 
 pub use address::Address;
 pub use discovery::{DiscoveryError, DiscoveryLimits, Source, discover};
+pub use parcel::Parcel;
+pub use remote::Remote;
+pub use roster::{Roster, RosterLimits};

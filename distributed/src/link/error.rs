@@ -2,6 +2,8 @@
 
 use std::{io, time::Duration};
 
+use engine::BoxError;
+
 use crate::Address;
 
 /// A link that failed.
@@ -63,6 +65,9 @@ pub enum LinkFault {
     /// Something only a client sends.
     #[error("sent {0}, which is not for this side of a connection")]
     Misplaced(&'static str),
+    /// A message that cannot be encoded.
+    #[error("not sent: {0}")]
+    Unsendable(BoxError),
     /// The stream that feeds the link broke off: the worker must not take what came for the whole.
     #[error("given up: the stream that feeds it broke off")]
     Cancelled,

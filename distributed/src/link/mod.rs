@@ -1,10 +1,10 @@
 //! A link to a worker: one connection, of which the engine sees an input end, an output end and an outcome.
 //!
-//! What goes in are whole messages as bytes, what comes out are decoded messages. The set-up (configuration and header)
+//! What goes in are parcels, what comes out are decoded messages. The set-up (configuration and header)
 //! is written once for all links of a node.
 //!
 //! ```text
-//!            bytes  +--------+  CONFIG HEADER data.. CLOSE   +--------+
+//!          parcels  +--------+  CONFIG HEADER data.. CLOSE   +--------+
 //!   Output ------>  |  send  | ----------------------------> |        |
 //!                   +--------+                               | worker |
 //!   Input  <------  | receive| <---------------------------- |        |
@@ -28,7 +28,7 @@ use engine::{
 };
 use protocol::{
     Limits,
-    codec::{EncodeError, Readers, Writers},
+    codec::{Codecs, EncodeError, Readers, Writers},
     session::Outgoing,
 };
 
@@ -36,7 +36,7 @@ pub use connect::{Connector, Tcp, connect};
 pub use error::{LinkError, LinkFault};
 pub use query::{Answer, QueryError, query};
 
-use crate::Address;
+use crate::{Address, Parcel};
 
 /// Bounds on one link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,11 +80,22 @@ pub struct Setup {
     pub readers: Readers,
     /// What is sent.
     pub writers: Writers,
+    /// What is sent, read back: for the worker in this process.
+    pub(crate) own_readers: Readers,
+    pub(crate) limits: Limits,
 }
 
 impl Setup {
     /// The set-up with these texts, written once.
-    pub fn new(configuration: &str, header: &str, readers: Readers, writers: Writers) -> Result<Self, EncodeError> {
+    ///
+    /// `codecs` is the table that readers and writers were looked up in.
+    pub fn new(
+        configuration: &str,
+        header: &str,
+        (readers, writers): (Readers, Writers),
+        codecs: &Codecs,
+        limits: Limits,
+    ) -> Result<Self, EncodeError> {
         let mut outgoing = Outgoing::new(Writers::none());
         outgoing.configuration(configuration)?;
         outgoing.header(header)?;
@@ -92,6 +103,8 @@ impl Setup {
             handshake: outgoing.take().into(),
             readers,
             writers,
+            own_readers: Readers::all(codecs),
+            limits,
         })
     }
 
@@ -107,8 +120,8 @@ impl Setup {
 /// The ends of a link that is open.
 #[derive(Debug)]
 pub struct Ends {
-    /// Takes whole messages; dropping it says that no more will come. Interrupting it ends the connection.
-    pub input: Output<Bytes>,
+    /// Takes messages; dropping it says that no more will come. Interrupting it ends the connection.
+    pub input: Output<Parcel>,
     /// Gives the worker's messages; it breaks off where the link fails.
     pub output: Input<Message>,
 }
@@ -123,7 +136,7 @@ pub async fn open<C: Connector>(
 ) -> Result<(Ends, impl Future<Output = Result<(), LinkError>> + Send + use<C>), LinkError> {
     let fail = |fault| LinkError::new(&address, fault);
     let stream = connect(&*connector, &address, &limits).await.map_err(fail)?;
-    let (input, from_engine) = weighed_channel(limits.channel, Bytes::len);
+    let (input, from_engine) = weighed_channel(limits.channel, Parcel::weight);
     let (to_engine, output) = message_channel(limits.channel);
     let work = work(connector, address, stream, setup, limits, from_engine, to_engine);
     Ok((Ends { input, output }, work))
@@ -135,7 +148,7 @@ async fn work<C: Connector>(
     stream: C::Stream,
     setup: Arc<Setup>,
     limits: LinkLimits,
-    from_engine: Input<Bytes>,
+    from_engine: Input<Parcel>,
     to_engine: Output<Message>,
 ) -> Result<(), LinkError> {
     let (read, write) = tokio::io::split(stream);
@@ -157,6 +170,7 @@ async fn work<C: Connector>(
             sent = &mut sending => match sent {
                 Ok(()) => receiving.await,
                 Err(send::Stop::Interrupted) => Err(LinkFault::Cancelled),
+                Err(send::Stop::Unsendable(error)) => Err(LinkFault::Unsendable(error)),
                 // The worker may have said why before it hung up.
                 Err(send::Stop::Broken(error)) => {
                     let last = tokio::time::timeout(limits.last_words, receiving).await;

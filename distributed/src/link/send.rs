@@ -2,18 +2,20 @@
 
 use std::{io, sync::atomic::Ordering::Relaxed};
 
-use bytes::Bytes;
-use engine::Input;
+use engine::{BoxError, Input};
 use futures::FutureExt;
 use protocol::{codec::Writers, session::Outgoing};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use super::receive::Traffic;
+use crate::Parcel;
 
 /// Why sending stopped.
 pub(super) enum Stop {
     /// What feeds the link broke off.
     Interrupted,
+    /// A message cannot be encoded.
+    Unsendable(BoxError),
     /// The connection did.
     Broken(io::Error),
 }
@@ -30,7 +32,7 @@ const GATHERED: usize = 64 * 1024;
 pub(super) async fn run<W: AsyncWrite + Unpin>(
     mut socket: W,
     handshake: &[u8],
-    mut input: Input<Bytes>,
+    mut input: Input<Parcel>,
     traffic: &Traffic,
 ) -> Result<(), Stop> {
     socket.write_all(handshake).await?;
@@ -47,6 +49,7 @@ pub(super) async fn run<W: AsyncWrite + Unpin>(
         let Some(message) = next.map_err(|_| Stop::Interrupted)? else {
             break;
         };
+        let message = message.bytes().map_err(Stop::Unsendable)?;
         traffic.sent.fetch_add(1, Relaxed);
         if gathered.len() + message.len() > GATHERED {
             flush(&mut socket, &mut gathered).await?;

@@ -1,85 +1,17 @@
 //! One link over memory, against workers that behave and workers that do not. Time is the test's own.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use futures::future::BoxFuture;
-use ndarray::Array2;
 use protocol::{
-    Acquisition, AcquisitionHeader,
+    Acquisition,
+    codec::Writers,
     session::{Event, Incoming},
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
-
-type Script = Box<dyn Fn(usize, DuplexStream) -> BoxFuture<'static, ()> + Send + Sync>;
-
-/// Every connection is answered by a script, which is told its number.
-struct Fake {
-    script: Script,
-    connections: AtomicUsize,
-    refusals: usize,
-}
-
-fn fake<F, R>(script: F) -> Arc<Fake>
-where
-    F: Fn(usize, DuplexStream) -> R + Send + Sync + 'static,
-    R: Future<Output = ()> + Send + 'static,
-{
-    refusing(0, script)
-}
-
-fn refusing<F, R>(refusals: usize, script: F) -> Arc<Fake>
-where
-    F: Fn(usize, DuplexStream) -> R + Send + Sync + 'static,
-    R: Future<Output = ()> + Send + 'static,
-{
-    Arc::new(Fake {
-        script: Box::new(move |number, socket| Box::pin(script(number, socket))),
-        connections: AtomicUsize::new(0),
-        refusals,
-    })
-}
-
-impl Connector for Fake {
-    type Stream = DuplexStream;
-    async fn connect(&self, _: &Address) -> std::io::Result<DuplexStream> {
-        let number = self.connections.fetch_add(1, Ordering::SeqCst);
-        if number < self.refusals {
-            return Err(std::io::ErrorKind::ConnectionRefused.into());
-        }
-        let (ours, theirs) = tokio::io::duplex(4096);
-        tokio::spawn((self.script)(number, theirs));
-        Ok(ours)
-    }
-}
-
-fn address() -> Address {
-    "worker:9002".parse().unwrap()
-}
-
-fn setup() -> Arc<Setup> {
-    Arc::new(
-        Setup::new(
-            "<configuration/>",
-            "<header/>",
-            Readers::standard(),
-            Writers::standard(),
-        )
-        .unwrap(),
-    )
-}
-
-fn readout(number: u32) -> Message {
-    Message::new(Acquisition {
-        header: AcquisitionHeader {
-            scan_counter: number,
-            ..AcquisitionHeader::default()
-        },
-        data: Array2::default((0, 0)),
-        trajectory: None,
-    })
-}
+use crate::testing::{Fake, Peer, address, fake, readout, refusing, set_up, setup};
 
 /// Sends `count` readouts and closes; gives the numbers that came back and the outcome.
 async fn converse(worker: Arc<Fake>, count: u32) -> (Vec<u32>, Result<(), LinkError>) {
@@ -91,7 +23,7 @@ async fn converse(worker: Arc<Fake>, count: u32) -> (Vec<u32>, Result<(), LinkEr
     let Ends { mut input, mut output } = ends;
     let feed = async move {
         for number in 0..count {
-            if input.send(setup.encode(&readout(number)).unwrap()).await.is_err() {
+            if input.send(Parcel::new(readout(number), &setup).unwrap()).await.is_err() {
                 break;
             }
         }
@@ -105,71 +37,6 @@ async fn converse(worker: Arc<Fake>, count: u32) -> (Vec<u32>, Result<(), LinkEr
     };
     let ((), numbers, outcome) = tokio::join!(feed, read, work);
     (numbers, outcome)
-}
-
-/// A worker's end of a connection.
-struct Peer {
-    socket: DuplexStream,
-    incoming: Incoming,
-    outgoing: Outgoing,
-}
-
-impl Peer {
-    fn new(socket: DuplexStream) -> Self {
-        let mut incoming = Incoming::server(Limits::default());
-        incoming.set_readers(Readers::standard());
-        let outgoing = Outgoing::new(Writers::standard());
-        Self {
-            socket,
-            incoming,
-            outgoing,
-        }
-    }
-
-    async fn next(&mut self) -> Event {
-        loop {
-            if let Some(event) = self.incoming.poll_event().unwrap() {
-                return event;
-            }
-            if self.socket.read_buf(self.incoming.receive_buffer()).await.unwrap_or(0) == 0 {
-                self.incoming.handle_end();
-            }
-        }
-    }
-
-    /// The next readout; `None` at the end.
-    async fn readout(&mut self) -> Option<Box<Acquisition>> {
-        loop {
-            match self.next().await {
-                Event::Message(payload) => return payload.value.downcast().ok(),
-                Event::Close | Event::End { .. } => return None,
-                Event::Query { correlation, .. } => {
-                    self.outgoing.response(correlation, "here");
-                    self.flush().await;
-                }
-                _ => {}
-            }
-        }
-    }
-
-    async fn answer(&mut self, readout: &Acquisition) {
-        self.outgoing.message(readout, "Acquisition").unwrap();
-        self.flush().await;
-    }
-
-    async fn flush(&mut self) {
-        let _ = self.socket.write_all(self.outgoing.buffer()).await;
-        self.outgoing.clear();
-    }
-
-    /// Sends everything back, then CLOSE.
-    async fn echo(mut self) {
-        while let Some(readout) = self.readout().await {
-            self.answer(&readout).await;
-        }
-        self.outgoing.close();
-        self.flush().await;
-    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -442,7 +309,7 @@ async fn a_stream_that_broke_off_is_not_closed_as_if_it_were_whole() {
         .await
         .unwrap();
     let feed = async move {
-        input.send(setup.encode(&readout(0)).unwrap()).await.unwrap();
+        input.send(Parcel::new(readout(0), &setup).unwrap()).await.unwrap();
         input.interrupt("the client is gone");
     };
     let ((), outcome) = tokio::join!(feed, work);
@@ -453,7 +320,8 @@ async fn a_stream_that_broke_off_is_not_closed_as_if_it_were_whole() {
 
 #[tokio::test(start_paused = true)]
 async fn what_no_writer_takes_is_not_encoded() {
-    let setup = Setup::new("", "", Readers::none(), Writers::none()).unwrap();
+    let setup = Arc::new(set_up("", "", Writers::none()));
+    assert!(Parcel::new(readout(1), &setup).is_err());
     assert!(setup.encode(&Message::new(7_u8)).is_err());
     assert!(setup.encode(&readout(1)).is_err());
 }
@@ -477,7 +345,7 @@ async fn recorded(sent: &'static [u8], answered: &'static [u8]) -> (Vec<String>,
             _ => {}
         }
     }
-    let setup = Arc::new(Setup::new(&setup.0, &setup.1, Readers::standard(), Writers::standard()).unwrap());
+    let setup = Arc::new(set_up(&setup.0, &setup.1, Writers::standard()));
     let (heard, events) = tokio::sync::oneshot::channel();
     let heard = Arc::new(std::sync::Mutex::new(Some(heard)));
     let worker = fake(move |_, socket| {
@@ -502,8 +370,8 @@ async fn recorded(sent: &'static [u8], answered: &'static [u8]) -> (Vec<String>,
         .unwrap();
     let Ends { mut input, mut output } = ends;
     let feed = async move {
-        for message in &messages {
-            input.send(setup.encode(message).unwrap()).await.unwrap();
+        for message in messages {
+            input.send(Parcel::new(message, &setup).unwrap()).await.unwrap();
         }
     };
     let read = async move {

@@ -1,0 +1,85 @@
+//! A message on its way to a worker: a value as long as it can be one, bytes once it must.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+use engine::{BoxError, Message};
+use protocol::session::{Event, Incoming};
+
+use crate::link::Setup;
+
+/// A message on its way to a worker.
+///
+/// Cloning shares it. It is encoded when a link first sends it, and the bytes are what is kept for another try; as long
+/// as nobody else holds it, the worker in this process takes the value itself and nothing is encoded at all.
+#[derive(Clone)]
+pub struct Parcel {
+    weight: usize,
+    setup: Arc<Setup>,
+    content: Arc<Mutex<Content>>,
+}
+
+enum Content {
+    Value(Message),
+    Bytes(Bytes),
+    Gone,
+}
+
+impl fmt::Debug for Parcel {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Parcel({} bytes)", self.weight)
+    }
+}
+
+impl Parcel {
+    /// A parcel; a message that no writer takes comes back.
+    pub fn new(message: Message, setup: &Arc<Setup>) -> Result<Self, Message> {
+        if !setup.writers.accepts(message.payload()) {
+            return Err(message);
+        }
+        Ok(Self {
+            weight: message.weight(),
+            setup: setup.clone(),
+            content: Arc::new(Mutex::new(Content::Value(message))),
+        })
+    }
+
+    /// The bytes of memory it stands for.
+    pub fn weight(&self) -> usize {
+        self.weight
+    }
+
+    /// The whole message as a worker gets it.
+    pub fn bytes(&self) -> Result<Bytes, BoxError> {
+        let mut content = self.content.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = match &*content {
+            Content::Bytes(bytes) => return Ok(bytes.clone()),
+            Content::Value(message) => self.setup.encode(message)?,
+            Content::Gone => return Err("the message was taken already".into()),
+        };
+        *content = Content::Bytes(bytes.clone());
+        Ok(bytes)
+    }
+
+    /// The message. The last holder gets the value itself; before, it is decoded from the bytes that others may need.
+    pub fn into_message(self) -> Result<Message, BoxError> {
+        let last = Arc::strong_count(&self.content) == 1;
+        if last {
+            let mut content = self.content.lock().unwrap_or_else(PoisonError::into_inner);
+            match std::mem::replace(&mut *content, Content::Gone) {
+                Content::Value(message) => return Ok(message),
+                bytes => *content = bytes,
+            }
+        }
+        let bytes = self.bytes()?;
+        let mut incoming = Incoming::client(self.setup.limits, self.setup.own_readers.clone());
+        incoming.handle_bytes(&bytes);
+        match incoming.poll_event()? {
+            Some(Event::Message(payload)) => Ok(Message::from_parts(payload.value, payload.type_name, payload.weight)),
+            _ => Err("the message does not survive its own encoding".into()),
+        }
+    }
+}
