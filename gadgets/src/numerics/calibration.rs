@@ -1,0 +1,174 @@
+//! The equations that calibration data give: which lines can be used, and their gathering.
+
+use std::ops::Range;
+
+use num_complex::Complex32;
+use rayon::prelude::*;
+
+use super::{
+    frames::Extent,
+    linear::{NormalEquations, Unsolvable},
+};
+
+/// Rows gathered before they are multiplied: large enough for the matrix product, small enough for the cache.
+const ROWS: usize = 1024;
+
+/// Why calibration data give no kernel.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CalibrationError {
+    /// Fewer samples than the kernel spans.
+    #[error(
+        "too few calibration data: {found} samples along {direction}, the kernel needs {needed}; are there calibration \
+         lines in the data?"
+    )]
+    TooSmall {
+        /// "readout", "E1" or "E2".
+        direction: &'static str,
+        /// Samples there are.
+        found: usize,
+        /// Samples the kernel spans.
+        needed: usize,
+    },
+    /// Zero, or not finite.
+    #[error(transparent)]
+    Unsolvable(#[from] Unsolvable),
+}
+
+/// The positions a kernel can be attached to: everything it takes lies within the calibration region.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Lines {
+    /// Readout positions.
+    pub(crate) readout: Range<usize>,
+    e1: Range<usize>,
+    e2: Range<usize>,
+}
+
+impl Lines {
+    /// Positions within `region` for a kernel that reaches from the first to the last offset of `reach` (readout, E1, E2).
+    pub(crate) fn within(region: &[Range<usize>; 3], reach: [(i32, i32); 3]) -> Result<Self, CalibrationError> {
+        let usable = |d: usize, direction: &'static str| {
+            let (before, after) = (reach[d].0.unsigned_abs() as usize, reach[d].1.max(0) as usize);
+            let (start, end) = (region[d].start + before, region[d].end.saturating_sub(after));
+            match start < end {
+                true => Ok(start..end),
+                false => Err(CalibrationError::TooSmall {
+                    direction,
+                    found: region[d].len(),
+                    needed: before + after + 1,
+                }),
+            }
+        };
+        Ok(Self {
+            readout: usable(0, "readout")?,
+            e1: usable(1, "E1")?,
+            e2: usable(2, "E2")?,
+        })
+    }
+
+    /// Fewer readout positions, where `ratio` is above 1 and there are more than `ratio` equations for each unknown: those
+    /// about the maximum of the first channel's sum over all lines.
+    pub(crate) fn limited(mut self, first_channel: &[Complex32], extent: Extent, unknowns: usize, ratio: f64) -> Self {
+        if ratio <= 1.0 {
+            return self;
+        }
+        let rows = (ratio * unknowns as f64).ceil() as usize;
+        let columns = (rows / (self.e1.len() * self.e2.len())).max(1);
+        if columns >= self.readout.len() {
+            return self;
+        }
+        let mut sums = vec![Complex32::ZERO; extent.ro];
+        for line in first_channel.chunks_exact(extent.ro) {
+            sums.iter_mut().zip(line).for_each(|(sum, value)| *sum += value);
+        }
+        let energies = sums.iter().map(Complex32::norm_sqr).enumerate();
+        let peak = energies
+            .max_by(|a, b| a.1.total_cmp(&b.1))
+            .map_or(0, |(index, _)| index);
+        let start = peak
+            .saturating_sub(columns / 2)
+            .clamp(self.readout.start, self.readout.end - 1);
+        self.readout = start..(start + columns).min(self.readout.end);
+        self
+    }
+
+    /// The equations of all positions. For each line (E2, E1) `fill` pushes the columns of both sides, a value for each
+    /// readout position.
+    pub(crate) fn gather(
+        &self,
+        empty: impl Fn() -> NormalEquations + Sync,
+        fill: impl Fn([usize; 2], &mut Columns, &mut Columns) + Sync,
+    ) -> NormalEquations {
+        let lines: Vec<[usize; 2]> = self
+            .e2
+            .clone()
+            .flat_map(|z| self.e1.clone().map(move |y| [z, y]))
+            .collect();
+        let length = self.readout.len();
+        let per_block = (ROWS / length).max(1);
+        let share = lines
+            .len()
+            .div_ceil(rayon::current_num_threads())
+            .next_multiple_of(per_block);
+        // Shares in a fixed order: the sums do not depend on which thread was faster.
+        let parts: Vec<NormalEquations> = lines
+            .par_chunks(share)
+            .map(|lines| {
+                let mut equations = empty();
+                let (mut a, mut b) = (Columns::default(), Columns::default());
+                for block in lines.chunks(per_block) {
+                    let rows = block.len() * length;
+                    a.begin(rows);
+                    b.begin(rows);
+                    for (index, &line) in block.iter().enumerate() {
+                        a.seek(index * length);
+                        b.seek(index * length);
+                        fill(line, &mut a, &mut b);
+                    }
+                    equations.add(&a.values, &b.values, rows);
+                }
+                equations
+            })
+            .collect();
+        let mut parts = parts.into_iter();
+        let first = parts.next().unwrap_or_else(&empty);
+        parts.fold(first, |sum, part| sum.merge(&part))
+    }
+}
+
+/// Columns of a block of equations; each line of data fills some rows of all of them.
+#[derive(Debug, Default)]
+pub(crate) struct Columns {
+    values: Vec<Complex32>,
+    rows: usize,
+    row: usize,
+    column: usize,
+}
+
+impl Columns {
+    fn begin(&mut self, rows: usize) {
+        if self.rows != rows {
+            self.values.clear();
+        }
+        self.rows = rows;
+    }
+
+    fn seek(&mut self, row: usize) {
+        (self.row, self.column) = (row, 0);
+    }
+
+    /// The next column's values in these rows.
+    pub(crate) fn push(&mut self, values: &[Complex32]) {
+        let start = self.column * self.rows + self.row;
+        if self.values.len() < (self.column + 1) * self.rows {
+            self.values.resize((self.column + 1) * self.rows, Complex32::ZERO);
+        }
+        self.values[start..][..values.len()].copy_from_slice(values);
+        self.column += 1;
+    }
+}
+
+/// Index of the first sample of the line at `offset` (E2, E1) from `line`.
+pub(crate) fn line_start(extent: Extent, line: [usize; 2], offset: [i32; 2]) -> usize {
+    let [z, y] = [0, 1].map(|d| line[d].strict_add_signed(offset[d] as isize));
+    (z * extent.e1 + y) * extent.ro
+}

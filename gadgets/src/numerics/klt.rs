@@ -1,0 +1,202 @@
+//! Karhunen-Loeve transform of channels: virtual channels, uncorrelated and sorted by energy.
+
+use faer::{Accum, Conj, Mat, MatMut, MatRef, Par, Side, linalg::matmul::matmul_with_conj};
+use num_complex::{Complex32, Complex64};
+
+/// Samples that are gathered in single precision before they are added in double.
+const BLOCK: usize = 4096;
+
+/// How many virtual channels to keep.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Keep {
+    /// All.
+    All,
+    /// This many.
+    Count(usize),
+    /// Those before the first whose energy is below this part of the strongest one's.
+    Above(f64),
+}
+
+/// The transform: a unitary matrix, of which the first columns are kept.
+#[derive(Clone, Debug)]
+pub struct Klt {
+    /// Rows: channels; columns: virtual channels, strongest first.
+    matrix: Mat<Complex32>,
+}
+
+/// The channels' covariance has no eigenvectors in floating point numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the channels have no principal components: the calibration data are not finite")]
+pub struct NotFinite;
+
+impl Klt {
+    /// The transform that decorrelates `channels` channels of `data`, `[channels, samples]`; with `centred` their means
+    /// are taken off first. The transform itself is applied to data with their means.
+    pub fn of(data: &[Complex32], channels: usize, centred: bool, keep: Keep) -> Result<Self, NotFinite> {
+        let samples = data.len() / channels.max(1);
+        let mut covariance = gram(data, channels, samples);
+        if centred && samples > 0 {
+            let mean: Vec<Complex64> = data.chunks_exact(samples).map(mean).collect();
+            for j in 0..channels {
+                for i in 0..channels {
+                    covariance[(i, j)] -= mean[i].conj() * mean[j] * samples as f64;
+                }
+            }
+        }
+        let eigen = covariance.self_adjoint_eigen(Side::Lower).map_err(|_| NotFinite)?;
+        // The library sorts ascending.
+        let energy = |k: usize| eigen.S()[channels - 1 - k].re.max(0.0);
+        let kept = match keep {
+            Keep::Count(count) if (1..=channels).contains(&count) => count,
+            Keep::Above(part) if part > 0.0 => (1..channels)
+                .find(|&k| energy(k) < part * energy(0))
+                .unwrap_or(channels),
+            _ => channels,
+        };
+        let vectors = eigen.U();
+        let matrix = Mat::from_fn(channels, kept, |i, k| {
+            let value = vectors[(i, channels - 1 - k)];
+            Complex32::new(value.re as f32, value.im as f32)
+        });
+        match (0..kept).all(|k| (0..channels).all(|i| matrix[(i, k)].is_finite())) {
+            true => Ok(Self { matrix }),
+            false => Err(NotFinite),
+        }
+    }
+
+    /// Number of virtual channels kept.
+    pub fn kept(&self) -> usize {
+        self.matrix.ncols()
+    }
+
+    /// Number of channels it is for.
+    pub fn channels(&self) -> usize {
+        self.matrix.nrows()
+    }
+
+    /// `[channels, samples]` to `[kept, samples]`.
+    ///
+    /// # Panics
+    /// When `data` does not hold samples of all channels, or `result` has another size.
+    pub fn apply(&self, data: &[Complex32], result: &mut [Complex32]) {
+        let samples = data.len() / self.channels();
+        matmul_with_conj(
+            MatMut::from_column_major_slice_mut(result, samples, self.kept()),
+            Accum::Replace,
+            MatRef::from_column_major_slice(data, samples, self.channels()),
+            Conj::No,
+            self.matrix.as_ref(),
+            Conj::No,
+            Complex32::ONE,
+            Par::Seq,
+        );
+    }
+}
+
+/// `D^H D` for samples in rows, channels in columns.
+fn gram(data: &[Complex32], channels: usize, samples: usize) -> Mat<Complex64> {
+    let data = MatRef::from_column_major_slice(data, samples, channels);
+    let mut part = Mat::<Complex32>::zeros(channels, channels);
+    let mut sum = Mat::<Complex64>::zeros(channels, channels);
+    for start in (0..samples).step_by(BLOCK) {
+        let block = data.subrows(start, BLOCK.min(samples - start));
+        matmul_with_conj(
+            part.as_mut(),
+            Accum::Replace,
+            block.transpose(),
+            Conj::Yes,
+            block,
+            Conj::No,
+            Complex32::ONE,
+            Par::Seq,
+        );
+        for j in 0..channels {
+            for i in 0..channels {
+                let value = part[(i, j)];
+                sum[(i, j)] += Complex64::new(value.re.into(), value.im.into());
+            }
+        }
+    }
+    sum
+}
+
+fn mean(samples: &[Complex32]) -> Complex64 {
+    let sum: Complex64 = samples.iter().map(|z| Complex64::new(z.re.into(), z.im.into())).sum();
+    sum / samples.len() as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Three channels that see one signal with these sensitivities.
+    fn one_signal(sensitivities: [Complex32; 3]) -> Vec<Complex32> {
+        let signal: Vec<_> = (0..500)
+            .map(|i| Complex32::from_polar(1.0 + (i % 7) as f32, i as f32))
+            .collect();
+        sensitivities
+            .iter()
+            .flat_map(|s| signal.iter().map(move |z| z * s))
+            .collect()
+    }
+
+    #[test]
+    fn one_signal_needs_one_virtual_channel() {
+        let sensitivities = [
+            Complex32::new(2.0, 0.0),
+            Complex32::new(0.0, 1.0),
+            Complex32::new(-2.0, 0.0),
+        ];
+        let data = one_signal(sensitivities);
+        let klt = Klt::of(&data, 3, true, Keep::Above(1e-4)).unwrap();
+        assert_eq!(klt.kept(), 1);
+        let mut virtual_channel = vec![Complex32::ZERO; 500];
+        klt.apply(&data, &mut virtual_channel);
+        let energy = |data: &[Complex32]| data.iter().map(|z| f64::from(z.norm_sqr())).sum::<f64>();
+        assert!((energy(&virtual_channel) / energy(&data) - 1.0).abs() < 1e-5);
+    }
+
+    #[test]
+    fn a_constant_does_not_count_when_centred() {
+        let mut data = one_signal([Complex32::ONE, Complex32::ZERO, Complex32::ZERO]);
+        data[500..1000].fill(Complex32::from(100.0));
+        let strongest = |centred| {
+            let klt = Klt::of(&data, 3, centred, Keep::Count(1)).unwrap();
+            (0..3).max_by(|&a, &b| klt.matrix[(a, 0)].norm().total_cmp(&klt.matrix[(b, 0)].norm()))
+        };
+        assert_eq!(strongest(true), Some(0));
+        assert_eq!(strongest(false), Some(1));
+    }
+
+    #[test]
+    fn numbers_that_are_none_are_an_error() {
+        assert!(Klt::of(&[Complex32::new(f32::NAN, 0.0); 6], 2, true, Keep::All).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn virtual_channels_are_uncorrelated_sorted_and_keep_the_energy(seed in 0_u32..1000, channels in 1_usize..6) {
+            let data: Vec<Complex32> = (0..channels as u32 * 100)
+                .map(|i| {
+                    let phase = (i.wrapping_mul(2_654_435_761).wrapping_add(seed * 977) >> 8) as f32;
+                    Complex32::from_polar(1.0 + (i / 100) as f32, phase)
+                })
+                .collect();
+            let klt = Klt::of(&data, channels, false, Keep::All).unwrap();
+            let mut result = vec![Complex32::ZERO; data.len()];
+            klt.apply(&data, &mut result);
+            let covariance = gram(&result, channels, 100);
+            let total: f64 = data.iter().map(|z| f64::from(z.norm_sqr())).sum();
+            let trace: f64 = (0..channels).map(|k| covariance[(k, k)].re).sum();
+            prop_assert!((trace / total - 1.0).abs() < 1e-4);
+            for i in 0..channels {
+                for j in 0..i {
+                    prop_assert!(covariance[(i, j)].norm() < 1e-4 * total);
+                    prop_assert!(covariance[(i, i)].re <= covariance[(j, j)].re * (1.0 + 1e-4) + 1e-6 * total);
+                }
+            }
+        }
+    }
+}

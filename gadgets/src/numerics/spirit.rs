@@ -1,0 +1,315 @@
+//! SPIRiT: missing lines as those that agree best with what every sample's neighbourhood says about it.
+//!
+//! The kernel predicts each sample from its neighbours in all channels. The lines that were not measured are found by least
+//! squares, such that all of k-space is predicted as well as it can be. With whole readouts measured or missing, a Fourier
+//! transform along the readout takes the problem apart: at each readout position the kernel acts on lines (slices) or
+//! planes (volumes) alone.
+//!
+//! Source: M. Lustig, J. Pauly, "SPIRiT: iterative self-consistent parallel imaging reconstruction from arbitrary k-space",
+//! Magn Reson Med 64:457 (2010).
+
+use num_complex::Complex32;
+use rayon::prelude::*;
+
+use super::{
+    calibration::{self, CalibrationError, Lines},
+    fft::{self, Direction},
+    frames::Extent,
+    kernel::{Kernel, Phases},
+    linear::NormalEquations,
+};
+
+/// How the kernel is fitted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Calibration {
+    /// Points of the kernel along readout, E1 and E2, made odd.
+    pub kernel: [usize; 3],
+    /// Regularisation, relative to the mean of the normal matrix's diagonal.
+    pub lambda: f64,
+    /// Where above 1: use only so many equations for each unknown.
+    pub over_determination: f64,
+}
+
+/// When to stop.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stopping {
+    /// Iterations at most.
+    pub iterations: usize,
+    /// Relative accuracy: of the residual, or of its gradient, as LSQR's authors define it.
+    pub tolerance: f64,
+}
+
+impl Calibration {
+    /// The kernel, minus the identity, that fits the calibration data `[channels, E2, E1, RO]` best.
+    pub fn fit(&self, data: &[Complex32], extent: Extent) -> Result<Kernel, CalibrationError> {
+        let volume = extent.volume().max(1);
+        let channels = data.len() / volume;
+        let half = self.kernel.map(|points| (points / 2) as i32);
+        let offsets = half.map(|h| -h..h + 1);
+        let neighbours: usize = offsets.iter().map(ExactSizeIterator::len).product::<usize>() - 1;
+        let unknowns = neighbours * channels;
+        let region = extent.sizes().map(|size| 0..size);
+        let lines = Lines::within(&region, half.map(|h| (-h, h)))?.limited(
+            &data[..volume.min(data.len())],
+            extent,
+            unknowns,
+            self.over_determination,
+        );
+        let length = lines.readout.len();
+        let equations = lines.gather(
+            || NormalEquations::new(unknowns, channels),
+            |line, a, b| {
+                let at = |channel: &[Complex32], [k0, k1, k2]: [i32; 3]| -> std::ops::Range<usize> {
+                    debug_assert_eq!(channel.len(), volume);
+                    let start = calibration::line_start(extent, line, [k2, k1]) + lines.readout.start;
+                    let start = start.strict_add_signed(k0 as isize);
+                    start..start + length
+                };
+                for channel in data.chunks_exact(volume) {
+                    for neighbour in positions(&offsets).filter(|k| *k != [0, 0, 0]) {
+                        a.push(&channel[at(channel, neighbour)]);
+                    }
+                }
+                for channel in data.chunks_exact(volume) {
+                    b.push(&channel[at(channel, [0, 0, 0])]);
+                }
+            },
+        );
+        let weights = equations.solve(self.lambda)?;
+        let mut kernel = Kernel {
+            src: channels,
+            dst: channels,
+            offsets: offsets.clone(),
+            values: Vec::new(),
+        };
+        kernel.values = vec![Complex32::ZERO; channels * channels * kernel.taps()];
+        for (dst, weights) in weights.chunks_exact(unknowns).enumerate() {
+            for (src, weights) in weights.chunks_exact(neighbours).enumerate() {
+                for (k, weight) in positions(&offsets).filter(|k| *k != [0, 0, 0]).zip(weights) {
+                    let index = kernel.index(src, dst, k.map(|k| -k));
+                    kernel.values[index] = *weight;
+                }
+            }
+            let index = kernel.index(dst, dst, [0, 0, 0]);
+            kernel.values[index] -= Complex32::ONE;
+        }
+        Ok(kernel)
+    }
+}
+
+/// All offsets, the readout fastest; each along readout, E1 and E2.
+fn positions(offsets: &[std::ops::Range<i32>; 3]) -> impl Iterator<Item = [i32; 3]> {
+    let [o0, o1, o2] = offsets.clone();
+    o2.flat_map(move |k2| {
+        let o0 = o0.clone();
+        o1.clone().flat_map(move |k1| o0.clone().map(move |k0| [k0, k1, k2]))
+    })
+}
+
+/// Coil images `[CHA, E2, E1, RO]` from undersampled k-space of the same shape.
+///
+/// A line counts as measured when it holds anything but zeros; what an asymmetric echo left out of a measured line stays
+/// zero, for the partial Fourier handling that follows (the original fills it in here).
+pub fn reconstruct(kspace: &mut Vec<Complex32>, kernel: &Kernel, extent: Extent, stopping: Stopping) {
+    let plane = extent.e1 * extent.e2;
+    let channels = kernel.src;
+    let missing: Vec<bool> = (0..plane)
+        .map(|line| {
+            let mut lines = kspace
+                .chunks_exact(extent.volume())
+                .map(|channel| &channel[line * extent.ro..][..extent.ro]);
+            lines.all(|line| line.iter().all(|sample| *sample == Complex32::ZERO))
+        })
+        .collect();
+    let shape = [extent.e2, extent.e1, extent.ro];
+    kspace
+        .par_chunks_exact_mut(extent.volume())
+        .for_each(|channel| fft::centred_along(channel, &shape, 2, Direction::Inverse));
+    let mut by_position = transposed(kspace, channels * plane, extent.ro);
+    if missing.contains(&true) && !missing.iter().all(|missing| *missing) {
+        let phases = Phases::new(kernel, extent);
+        let normal = |x: usize| NormalOperator::at(kernel, &phases, extent, x);
+        let size = channels * plane;
+        if extent.e2 > 1 {
+            // Volumes: every readout position is a problem of its own, and its operator is made when its turn comes.
+            by_position
+                .par_chunks_exact_mut(size)
+                .enumerate()
+                .for_each(|(x, data)| {
+                    solve(&[normal(x)], data, &missing, stopping);
+                });
+        } else {
+            // Slices: one problem, with one measure of accuracy.
+            let operators: Vec<NormalOperator> = (0..extent.ro).into_par_iter().map(normal).collect();
+            solve(&operators, &mut by_position, &missing, stopping);
+        }
+    }
+    by_position
+        .par_chunks_exact_mut(channels * plane)
+        .for_each(|data| fft::centred(data, &[extent.e2, extent.e1], Direction::Inverse));
+    *kspace = transposed(&by_position, extent.ro, channels * plane);
+}
+
+/// `[rows, columns]` to `[columns, rows]`.
+fn transposed(data: &[Complex32], rows: usize, columns: usize) -> Vec<Complex32> {
+    const BLOCK: usize = 16;
+    let mut result = vec![Complex32::ZERO; data.len()];
+    result
+        .par_chunks_mut((rows * BLOCK).max(1))
+        .enumerate()
+        .for_each(|(block, result)| {
+            let first = block * BLOCK;
+            for (row, values) in data.chunks_exact(columns).enumerate() {
+                for (target, value) in result.iter_mut().skip(row).step_by(rows).zip(&values[first..]) {
+                    *target = *value;
+                }
+            }
+        });
+    result
+}
+
+/// `K^H K` at one readout position, K being the kernel minus the identity, in the image.
+struct NormalOperator {
+    shape: [usize; 2],
+    channels: usize,
+    /// `[channel made, channel taken, E2, E1]`.
+    matrix: Vec<Complex32>,
+}
+
+impl NormalOperator {
+    fn at(kernel: &Kernel, phases: &Phases, extent: Extent, x: usize) -> Self {
+        let (channels, plane) = (kernel.src, extent.e1 * extent.e2);
+        // [dst, src]
+        let mut values = vec![Complex32::ZERO; channels * channels * plane];
+        for (index, values) in values.chunks_exact_mut(plane).enumerate() {
+            kernel.plane(index % channels, index / channels, phases, extent, x, values);
+        }
+        let mut matrix = vec![Complex32::ZERO; channels * channels * plane];
+        let of = |dst: usize, src: usize| &values[(dst * channels + src) * plane..][..plane];
+        for (index, sum) in matrix.chunks_exact_mut(plane).enumerate() {
+            let (made, taken) = (index / channels, index % channels);
+            for dst in 0..channels {
+                for ((sum, a), b) in sum.iter_mut().zip(of(dst, made)).zip(of(dst, taken)) {
+                    *sum += a.conj() * b;
+                }
+            }
+        }
+        Self {
+            shape: [extent.e2, extent.e1],
+            channels,
+            matrix,
+        }
+    }
+
+    /// Applies it to `k`, `[channels, E2, E1]` in k-space.
+    fn apply(&self, k: &[Complex32], result: &mut [Complex32], image: &mut Vec<Complex32>) {
+        let plane = self.shape[0] * self.shape[1];
+        image.clear();
+        image.extend_from_slice(k);
+        fft::centred(image, &self.shape, Direction::Inverse);
+        result.fill(Complex32::ZERO);
+        let rows = self.matrix.chunks_exact(self.channels * plane);
+        for (sum, row) in result.chunks_exact_mut(plane).zip(rows) {
+            for (factors, image) in row.chunks_exact(plane).zip(image.chunks_exact(plane)) {
+                for ((sum, factor), pixel) in sum.iter_mut().zip(factors).zip(image) {
+                    *sum += factor * pixel;
+                }
+            }
+        }
+        fft::centred(result, &self.shape, Direction::Forward);
+    }
+}
+
+/// Fills the missing lines of `data` (`[readout position, channel, line]`, an operator for each position).
+///
+/// Conjugate gradients on the normal equations; in exact arithmetic the iterates are those of LSQR, and so is the rule to
+/// stop: the quantities it needs follow from the coefficients.
+fn solve(operators: &[NormalOperator], data: &mut [Complex32], missing: &[bool], stopping: Stopping) {
+    let size = data.len() / operators.len().max(1);
+    // Of K^H K applied to `source`, what belongs to missing lines; returns the product of source and all of it.
+    let apply = |source: &[Complex32], result: &mut [Complex32]| -> f64 {
+        let parts: Vec<f64> = operators
+            .par_iter()
+            .zip(source.par_chunks_exact(size))
+            .zip(result.par_chunks_exact_mut(size))
+            .map_init(Vec::new, |image, ((operator, source), result)| {
+                operator.apply(source, result, image);
+                let product = dot(source, result);
+                for channel in result.chunks_exact_mut(missing.len()) {
+                    let kept = channel.iter_mut().zip(missing).filter(|(_, missing)| !**missing);
+                    kept.for_each(|(value, _)| *value = Complex32::ZERO);
+                }
+                product
+            })
+            .collect();
+        parts.iter().sum()
+    };
+    let mut product = vec![Complex32::ZERO; data.len()];
+    let mut residual = apply(data, &mut product).max(0.0);
+    let first_residual = residual;
+    // The gradient.
+    let mut gradient: Vec<Complex32> = product.iter().map(|value| -value).collect();
+    let mut energy = sum_of_squares(&gradient, size);
+    let mut direction = gradient.clone();
+    let (mut norm, mut previous) = (0.0, None);
+    for _ in 0..stopping.iterations {
+        if energy <= f64::MIN_POSITIVE {
+            break;
+        }
+        let curvature = apply(&direction, &mut product);
+        if curvature <= 0.0 {
+            break;
+        }
+        let step = energy / curvature;
+        // The trace of Lanczos' matrix is the square of the operator's norm as LSQR estimates it.
+        norm += 1.0 / step + previous.map_or(0.0, |(ratio, step): (f64, f64)| ratio / step);
+        let accurate = energy.sqrt() <= stopping.tolerance * (norm * residual).sqrt();
+        if accurate || residual.sqrt() <= stopping.tolerance * first_residual.sqrt() {
+            break;
+        }
+        let part = step as f32;
+        data.par_chunks_exact_mut(size)
+            .zip(gradient.par_chunks_exact_mut(size))
+            .zip(direction.par_chunks_exact(size).zip(product.par_chunks_exact(size)))
+            .for_each(|((data, gradient), (direction, product))| {
+                add_scaled(data, direction, part);
+                add_scaled(gradient, product, -part);
+            });
+        residual = (residual - step * energy).max(0.0);
+        let next = sum_of_squares(&gradient, size);
+        let ratio = next / energy;
+        energy = next;
+        previous = Some((ratio, step));
+        let part = ratio as f32;
+        direction
+            .par_chunks_exact_mut(size)
+            .zip(gradient.par_chunks_exact(size))
+            .for_each(|(direction, gradient)| {
+                for (direction, gradient) in direction.iter_mut().zip(gradient) {
+                    *direction = gradient + *direction * part;
+                }
+            });
+    }
+}
+
+fn add_scaled(sum: &mut [Complex32], values: &[Complex32], factor: f32) {
+    for (sum, value) in sum.iter_mut().zip(values) {
+        *sum += value * factor;
+    }
+}
+
+/// The real part of the scalar product.
+fn dot(a: &[Complex32], b: &[Complex32]) -> f64 {
+    let blocks = a.chunks(256).zip(b.chunks(256));
+    blocks
+        .map(|(a, b)| f64::from(a.iter().zip(b).map(|(a, b)| a.re * b.re + a.im * b.im).sum::<f32>()))
+        .sum()
+}
+
+fn sum_of_squares(values: &[Complex32], size: usize) -> f64 {
+    let parts: Vec<f64> = values.par_chunks(size.max(1)).map(|part| dot(part, part)).collect();
+    parts.iter().sum()
+}
+
+#[cfg(test)]
+mod tests;
