@@ -38,7 +38,7 @@ pub trait Properties: Sized + Default + Send + 'static {
 }
 
 /// Properties that every class of the original accepts and that mean nothing here.
-const ACCEPTED_EVERYWHERE: [&str; 7] = [
+const ACCEPTED_EVERYWHERE: [&str; 8] = [
     "using_cloudbus",
     "pass_on_undesired_data",
     "threads",
@@ -46,6 +46,7 @@ const ACCEPTED_EVERYWHERE: [&str; 7] = [
     "verbose",
     "perform_timing",
     "debug_folder",
+    "time_tick",
 ];
 
 /// Reads all properties of `component`; gathers all that is wrong.

@@ -1,0 +1,298 @@
+//! GRAPPA reconstruction of Cartesian data, in two dimensions or three, with maps of g-factor and SNR.
+//!
+//! [`ReconData`](protocol::ReconData) to [`ImageArray`]; class `GenericReconCartesianGrappaGadget`. Without acceleration it
+//! is a Fourier transform with coil combination. Series: `image_series` + 20 g-factor, + 300 SNR map, + 1 image (first
+//! encoding space; ten, a hundred and one more for each further one), sent in this order.
+//!
+//! Differences from the original: a single coil gives an image, not zeros. A silent coil does not end the list of channels
+//! to reconstruct. In three dimensions the lines that only one of the two accelerations leaves out are filled in without
+//! downstream compression too. Maps have as many N and S as the calibration data, in headers too.
+
+use engine::{BoxError, Gadget, Input, Output};
+use num_complex::Complex32;
+use protocol::{BufferedData, ImageArray};
+use rayon::prelude::*;
+
+use super::{
+    cartesian_fft::unlike,
+    coil_reference,
+    describe::{self, Study},
+    encodings::{self, CalibrationMode, EncodingFacts},
+    roles::{self, Role},
+    snr::Undersampling,
+    work,
+};
+use crate::{
+    Context,
+    flow::ReconDataWithWaveforms,
+    numerics::{
+        coil_map::Method,
+        frames::{Dims, Extent, Frames},
+        grappa::{self, Calibration, Unmixing},
+    },
+    registry::Configured,
+};
+
+crate::properties! {
+    /// Properties of [`CartesianGrappa`].
+    pub struct CartesianGrappaProperties {
+        /// Number of the series before the first.
+        "image_series" => pub image_series: i32 = 0,
+        /// How coil maps are made: Inati or Inati_Iter.
+        "coil_map_algorithm" => pub algorithm: String = "Inati".into(),
+        /// Pixels of a coil map's neighbourhood along readout and E1.
+        "coil_map_kernel_size_readout" => pub in_plane: usize = 7,
+        /// Pixels of a coil map's neighbourhood along E2.
+        "coil_map_kernel_size_phase" => pub through: usize = 5,
+        /// Iterations of Inati_Iter at most.
+        "coil_map_num_iter" => pub iterations: usize = 10,
+        /// Relative change at which Inati_Iter stops.
+        "coil_map_thres_iter" => pub tolerance: f32 = 1e-4,
+        /// Whether to send maps of the g-factor.
+        "send_out_gfactor" => pub send_gfactor: bool = false,
+        /// Whether to send maps of the SNR.
+        "send_out_snr_map" => pub send_snr: bool = false,
+        /// Kernel points along the readout.
+        "grappa_kSize_RO" => pub kernel_ro: usize = 5,
+        /// Kernel points along E1.
+        "grappa_kSize_E1" => pub kernel_e1: usize = 4,
+        /// Kernel points along E2.
+        "grappa_kSize_E2" => pub kernel_e2: usize = 4,
+        /// Regularisation of the calibration.
+        "grappa_reg_lamda" => pub lambda: f64 = 5e-4,
+        /// Equations for each unknown at most, in three dimensions.
+        "grappa_calib_over_determine_ratio" => pub over_determination: f64 = 45.0,
+        /// Whether to reconstruct fewer channels than were measured.
+        "downstream_coil_compression" => pub compression: bool = true,
+        /// Channels that carry less energy than this part of the first one's are not reconstructed.
+        "downstream_coil_compression_thres" => pub threshold: f64 = 0.002,
+        /// Number of channels to reconstruct; the threshold decides when 0.
+        "downstream_coil_compression_num_modesKept" => pub kept: usize = 0,
+    }
+}
+
+/// There are no calibration data, and none came with an earlier message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("encoding space {0} has no calibration data; is GenericReconCartesianReferencePrepGadget in the chain?")]
+pub struct NotCalibrated(pub usize);
+
+/// Class `GenericReconCartesianGrappaGadget`.
+#[derive(Debug)]
+pub struct CartesianGrappa {
+    properties: CartesianGrappaProperties,
+    method: Method,
+    encodings: Vec<EncodingFacts>,
+    study: Study,
+    /// What the last calibration data of each encoding space gave.
+    calibrated: Vec<Option<Frames>>,
+}
+
+impl Configured for CartesianGrappa {
+    type Properties = CartesianGrappaProperties;
+    fn new(p: Self::Properties, context: &Context) -> Result<Self, BoxError> {
+        let encodings = encodings::all(&context.header);
+        Ok(Self {
+            method: coil_reference::method(&p.algorithm, p.in_plane, p.through, p.iterations, p.tolerance),
+            study: Study::of(&context.header),
+            calibrated: vec![None; encodings.len()],
+            encodings,
+            properties: p,
+        })
+    }
+}
+
+impl Gadget for CartesianGrappa {
+    type In = ReconDataWithWaveforms;
+    type Out = ImageArray;
+    async fn run(self, input: Input<Self::In>, output: Output<Self::Out>) -> Result<(), BoxError> {
+        work::each(self, input, output, |gadget, message| gadget.reconstruct(message)).await
+    }
+}
+
+impl CartesianGrappa {
+    fn reconstruct(&mut self, message: ReconDataWithWaveforms) -> Result<Vec<ImageArray>, BoxError> {
+        let mut arrays = Vec::new();
+        for (number, mut bit) in message.data.bits.into_iter().enumerate() {
+            if bit.data.data.is_empty() {
+                continue;
+            }
+            let facts = *encodings::get(&self.encodings, number)?;
+            let mut data = Frames::from_array(std::mem::take(&mut bit.data.data))?;
+            let mut gfactor = None;
+            if let Some(reference) = bit.reference.take() {
+                let (coefficients, map) = self.calibrate(reference, &data, &facts)?;
+                self.calibrated[number] = Some(coefficients);
+                gfactor = map;
+            }
+            let coefficients = self.calibrated[number].as_ref().ok_or(NotCalibrated(number))?;
+            let images = unwrap(&mut data, coefficients, &bit.data, &facts)?;
+            let partitions = images.dims.extent.e2;
+            let image = describe::image_array(images, &bit.data, number, &facts, &self.study, &message.waveforms);
+            let mut send = |mut array: ImageArray, step, first, role| {
+                let series = roles::series(self.properties.image_series, step, number, first);
+                roles::announce(&mut array, &facts, partitions, series, role);
+                arrays.push(array);
+            };
+            if let Some(map) = gfactor.as_ref().filter(|_| self.properties.send_gfactor) {
+                send(describe::with_pixels(&image, map.clone()), 10, 2, Role::Gfactor);
+            }
+            if self.properties.send_snr
+                && let Some(map) = snr_map(&image, gfactor.as_ref(), &facts)?
+            {
+                let mut array = describe::with_pixels(&image, map);
+                array.acquisition_headers = image.acquisition_headers.clone();
+                send(array, 100, 3, Role::SnrMap);
+            }
+            send(image, 1, 1, Role::Image);
+        }
+        Ok(arrays)
+    }
+
+    /// Unmixing coefficients for every frame of the calibration data, and with acceleration the g-factor.
+    fn calibrate(
+        &self,
+        reference: BufferedData,
+        data: &Frames,
+        facts: &EncodingFacts,
+    ) -> Result<(Frames, Option<Frames>), BoxError> {
+        let recon = data.dims.extent;
+        let calibration = Frames::from_array(reference.data)?;
+        if calibration.dims.cha != data.dims.cha || calibration.dims.is_empty() {
+            return Err(unlike(calibration.dims, data.dims).into());
+        }
+        let channels = self.channels_to_make(&calibration);
+        let maps = coil_reference::maps(
+            &calibration,
+            &reference.sampling,
+            facts.mode,
+            channels,
+            recon,
+            self.method,
+        );
+        if facts.total_acceleration() == 1 {
+            let mut coefficients = maps;
+            coefficients.data.iter_mut().for_each(|map| *map = map.conj());
+            return Ok((coefficients, None));
+        }
+        let flat = recon.e2 <= 1;
+        let fit = Calibration {
+            acceleration: [facts.acceleration[0], if flat { 1 } else { facts.acceleration[1] }],
+            kernel: [
+                self.properties.kernel_ro,
+                self.properties.kernel_e1,
+                if flat { 1 } else { self.properties.kernel_e2 },
+            ],
+            lambda: self.properties.lambda,
+            over_determination: if flat { 0.0 } else { self.properties.over_determination },
+            fit_measured: self.properties.compression,
+        };
+        let extent = calibration.dims.extent;
+        let one = |frame: usize| -> Result<Unmixing, BoxError> {
+            let source = calibration.frame(frame);
+            let kernel = fit.fit(
+                source,
+                &source[..channels * extent.volume()],
+                extent,
+                extent.sizes().map(|size| 0..size),
+            )?;
+            Ok(grappa::unmixing(
+                &kernel,
+                maps.frame(frame),
+                recon,
+                facts.total_acceleration(),
+            ))
+        };
+        let frames: Vec<Unmixing> = (0..calibration.dims.frames()).map(one).collect::<Result<_, _>>()?;
+        let dims = Dims {
+            extent: recon,
+            ..calibration.dims
+        };
+        let mut coefficients = Vec::with_capacity(dims.len());
+        let mut gfactor = Vec::new();
+        for frame in &frames {
+            coefficients.extend_from_slice(&frame.coefficients);
+            gfactor.extend(frame.gfactor.iter().map(|g| Complex32::from(*g)));
+        }
+        let map = Frames {
+            dims: Dims { cha: 1, ..dims },
+            data: gfactor,
+        };
+        Ok((
+            Frames {
+                dims,
+                data: coefficients,
+            },
+            Some(map),
+        ))
+    }
+
+    /// How many of the channels are reconstructed: up to the last that is not weak.
+    fn channels_to_make(&self, calibration: &Frames) -> usize {
+        let all = calibration.dims.cha;
+        if !self.properties.compression {
+            return all;
+        }
+        if (1..=all).contains(&self.properties.kept) {
+            return self.properties.kept;
+        }
+        let energy = |cha: usize| -> f64 {
+            let samples = calibration.channel(0, cha).iter();
+            samples.map(|z| f64::from(z.norm_sqr())).sum()
+        };
+        let least = self.properties.threshold * energy(0);
+        (1..all)
+            .rev()
+            .find(|&cha| energy(cha) >= least)
+            .map_or(1, |last| last + 1)
+    }
+}
+
+/// The combined images, in units in which a full measurement has the noise it came with.
+fn unwrap(
+    data: &mut Frames,
+    coefficients: &Frames,
+    buffer: &BufferedData,
+    facts: &EncodingFacts,
+) -> Result<Frames, BoxError> {
+    let fits = coefficients.dims.extent == data.dims.extent && coefficients.dims.cha <= data.dims.cha;
+    if !fits {
+        return Err(unlike(coefficients.dims, data.dims).into());
+    }
+    let undersampling = Undersampling::of(data, buffer.sampling.sampling_limits[0]);
+    // GRAPPA keeps the signal; the noise of the fewer lines is made good for by the scale.
+    let scale = match undersampling.acceleration > 1.0 {
+        true => undersampling.scale / facts.total_acceleration() as f32,
+        false => 1.0,
+    };
+    let extent: Extent = data.dims.extent;
+    extent.to_image(&mut data.data);
+    let dims = Dims { cha: 1, ..data.dims };
+    let mut images = vec![Complex32::ZERO; dims.len()];
+    images
+        .par_chunks_mut(dims.frame().max(1))
+        .enumerate()
+        .for_each(|(frame, result)| {
+            let serving = coefficients.dims.serving(data.dims, frame);
+            grappa::unmix(data.frame(frame), coefficients.frame(serving), result);
+            result.iter_mut().for_each(|pixel| *pixel *= scale);
+        });
+    Ok(Frames { dims, data: images })
+}
+
+/// The image over the g-factor; the image itself without acceleration.
+fn snr_map(image: &ImageArray, gfactor: Option<&Frames>, facts: &EncodingFacts) -> Result<Option<Frames>, BoxError> {
+    let mut map = Frames::from_array(image.data.clone())?;
+    if facts.mode == CalibrationMode::None {
+        return Ok(Some(map));
+    }
+    let Some(gfactor) = gfactor else { return Ok(None) };
+    for frame in 0..map.dims.frames() {
+        let serving = gfactor.dims.serving(map.dims, frame);
+        let pixels = map.frame_mut(frame).iter_mut();
+        for (pixel, g) in pixels.zip(gfactor.frame(serving)) {
+            // Where no coil sees anything there is no signal either.
+            *pixel = if g.re > 0.0 { *pixel / g.re } else { Complex32::ZERO };
+        }
+    }
+    Ok(Some(map))
+}

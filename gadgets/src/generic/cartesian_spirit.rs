@@ -1,0 +1,210 @@
+//! SPIRiT reconstruction of Cartesian data, in two dimensions or three.
+//!
+//! [`ReconData`](protocol::ReconData) to [`ImageArray`]; class `GenericReconCartesianSpiritGadget`. Every slice is
+//! reconstructed with its own kernel (the original takes the first slice's for all), the three-dimensional kernel has the
+//! scale it was fitted with, and a single coil gives an image.
+
+use engine::{BoxError, Gadget, Input, Output};
+use protocol::{BufferedData, ImageArray};
+
+use super::{
+    cartesian_fft::{combine, unlike},
+    cartesian_grappa::NotCalibrated,
+    coil_reference,
+    describe::{self, Study},
+    encodings::{self, EncodingFacts},
+    roles::{self, Role},
+    snr::Undersampling,
+    work,
+};
+use crate::{
+    Context,
+    flow::ReconDataWithWaveforms,
+    numerics::{
+        coil_map::Method,
+        frames::{Dims, Frames},
+        kernel::Kernel,
+        spirit::{self, Calibration, Stopping},
+    },
+    registry::Configured,
+};
+
+crate::properties! {
+    /// Properties of [`CartesianSpirit`].
+    pub struct CartesianSpiritProperties {
+        /// Number of the series before the first.
+        "image_series" => pub image_series: i32 = 0,
+        /// How coil maps are made: Inati or Inati_Iter.
+        "coil_map_algorithm" => pub algorithm: String = "Inati".into(),
+        /// Pixels of a coil map's neighbourhood along readout and E1.
+        "coil_map_kernel_size_readout" => pub in_plane: usize = 7,
+        /// Pixels of a coil map's neighbourhood along E2.
+        "coil_map_kernel_size_phase" => pub through: usize = 5,
+        /// Iterations of Inati_Iter at most.
+        "coil_map_num_iter" => pub coil_map_iterations: usize = 10,
+        /// Relative change at which Inati_Iter stops.
+        "coil_map_thres_iter" => pub coil_map_tolerance: f32 = 1e-4,
+        /// Kernel points along the readout.
+        "spirit_kSize_RO" => pub kernel_ro: usize = 7,
+        /// Kernel points along E1.
+        "spirit_kSize_E1" => pub kernel_e1: usize = 7,
+        /// Kernel points along E2.
+        "spirit_kSize_E2" => pub kernel_e2: usize = 5,
+        /// Regularisation of the calibration; 0: 0.005, and 0.01 with acceleration along E2.
+        "spirit_reg_lamda" => pub lambda: f64 = 0.0,
+        /// Equations for each unknown at most, in three dimensions.
+        "spirit_calib_over_determine_ratio" => pub over_determination: f64 = 45.0,
+        /// Iterations at most; 0: 50 to 150, by the acceleration.
+        "spirit_iter_max" => pub iterations: usize = 0,
+        /// Relative accuracy at which to stop; 0: 0.0015.
+        "spirit_iter_thres" => pub tolerance: f64 = 0.0,
+        /// Accepted for old configurations.
+        "spirit_print_iter" => pub print: bool = false,
+    }
+}
+
+/// Class `GenericReconCartesianSpiritGadget`.
+#[derive(Debug)]
+pub struct CartesianSpirit {
+    properties: CartesianSpiritProperties,
+    method: Method,
+    encodings: Vec<EncodingFacts>,
+    study: Study,
+    calibrated: Vec<Option<Calibrated>>,
+}
+
+/// What the last calibration data of an encoding space gave.
+#[derive(Debug)]
+struct Calibrated {
+    dims: Dims,
+    maps: Frames,
+    /// One for each frame of the calibration data; none without acceleration.
+    kernels: Vec<Kernel>,
+}
+
+impl Configured for CartesianSpirit {
+    type Properties = CartesianSpiritProperties;
+    fn new(p: Self::Properties, context: &Context) -> Result<Self, BoxError> {
+        let encodings = encodings::all(&context.header);
+        Ok(Self {
+            method: coil_reference::method(
+                &p.algorithm,
+                p.in_plane,
+                p.through,
+                p.coil_map_iterations,
+                p.coil_map_tolerance,
+            ),
+            study: Study::of(&context.header),
+            calibrated: encodings.iter().map(|_| None).collect(),
+            encodings,
+            properties: p,
+        })
+    }
+}
+
+impl Gadget for CartesianSpirit {
+    type In = ReconDataWithWaveforms;
+    type Out = ImageArray;
+    async fn run(self, input: Input<Self::In>, output: Output<Self::Out>) -> Result<(), BoxError> {
+        work::each(self, input, output, |gadget, message| gadget.reconstruct(message)).await
+    }
+}
+
+impl CartesianSpirit {
+    fn reconstruct(&mut self, message: ReconDataWithWaveforms) -> Result<Vec<ImageArray>, BoxError> {
+        let mut arrays = Vec::new();
+        for (number, mut bit) in message.data.bits.into_iter().enumerate() {
+            if bit.data.data.is_empty() {
+                continue;
+            }
+            let facts = *encodings::get(&self.encodings, number)?;
+            let mut data = Frames::from_array(std::mem::take(&mut bit.data.data))?;
+            if let Some(reference) = bit.reference.take() {
+                self.calibrated[number] = Some(self.calibrate(reference, data.dims, &facts)?);
+            }
+            let calibrated = self.calibrated[number].as_ref().ok_or(NotCalibrated(number))?;
+            if calibrated.maps.dims.extent != data.dims.extent || calibrated.maps.dims.cha != data.dims.cha {
+                return Err(unlike(calibrated.maps.dims, data.dims).into());
+            }
+            let undersampling = Undersampling::of(&data, bit.data.sampling.sampling_limits[0]);
+            self.to_coil_images(&mut data, calibrated, &facts);
+            let mut images = combine(&data, &calibrated.maps);
+            if undersampling.acceleration > 1.0 {
+                images.data.iter_mut().for_each(|pixel| *pixel *= undersampling.scale);
+            }
+            let partitions = images.dims.extent.e2;
+            let mut array = describe::image_array(images, &bit.data, number, &facts, &self.study, &message.waveforms);
+            let series = roles::series(self.properties.image_series, 1, number, 1);
+            roles::announce(&mut array, &facts, partitions, series, Role::Image);
+            arrays.push(array);
+        }
+        Ok(arrays)
+    }
+
+    fn to_coil_images(&self, data: &mut Frames, calibrated: &Calibrated, facts: &EncodingFacts) {
+        let dims = data.dims;
+        if calibrated.kernels.is_empty() {
+            return dims.extent.to_image(&mut data.data);
+        }
+        let stopping = self.stopping(facts.total_acceleration());
+        for frame in 0..dims.frames() {
+            let kernel = &calibrated.kernels[calibrated.dims.serving(dims, frame)];
+            let mut kspace = data.frame(frame).to_vec();
+            spirit::reconstruct(&mut kspace, kernel, dims.extent, stopping);
+            data.frame_mut(frame).copy_from_slice(&kspace);
+        }
+    }
+
+    fn calibrate(&self, reference: BufferedData, data: Dims, facts: &EncodingFacts) -> Result<Calibrated, BoxError> {
+        let calibration = Frames::from_array(reference.data)?;
+        let dims = calibration.dims;
+        if dims.cha != data.cha || dims.is_empty() {
+            return Err(unlike(dims, data).into());
+        }
+        let maps = coil_reference::maps(
+            &calibration,
+            &reference.sampling,
+            facts.mode,
+            dims.cha,
+            data.extent,
+            self.method,
+        );
+        let p = &self.properties;
+        let flat = data.extent.e2 <= 1;
+        let fit = Calibration {
+            kernel: [p.kernel_ro, p.kernel_e1, if flat { 1 } else { p.kernel_e2 }],
+            lambda: match p.lambda {
+                lambda if lambda > f64::from(f32::EPSILON) => lambda,
+                _ if facts.acceleration[1] > 1 => 0.01,
+                _ => 0.005,
+            },
+            over_determination: if flat { 0.0 } else { p.over_determination },
+        };
+        let kernels = match facts.total_acceleration() {
+            1 => Vec::new(),
+            _ => (0..dims.frames())
+                .map(|frame| fit.fit(calibration.frame(frame), dims.extent))
+                .collect::<Result<_, _>>()?,
+        };
+        Ok(Calibrated { dims, maps, kernels })
+    }
+
+    fn stopping(&self, acceleration: usize) -> Stopping {
+        let p = &self.properties;
+        Stopping {
+            iterations: match (p.iterations, acceleration) {
+                (0, 6..) => 150,
+                (0, 5) => 120,
+                (0, 4) => 100,
+                (0, 3) => 60,
+                (0, _) => 50,
+                (iterations, _) => iterations,
+            },
+            tolerance: if p.tolerance > f64::from(f32::EPSILON) {
+                p.tolerance
+            } else {
+                0.0015
+            },
+        }
+    }
+}
