@@ -60,7 +60,7 @@ impl Gadget for NoiseStdMap {
 impl NoiseStdMap {
     fn map(&self, array: &ImageArray) -> Result<Option<ImageArray>, BoxError> {
         let dims = Dims::of(array.data.shape())?;
-        if dims.n < self.first || dims.n == self.first {
+        if dims.n <= self.first {
             return Ok(None);
         }
         let snr = Frames::from_array(array.data.clone())?;

@@ -1,0 +1,238 @@
+//! GRAPPA weights from the calibration lines of each slice so far.
+//!
+//! [`Slice`] to [`WeightsUpdate`], one for each; class `cpuWeightsCalculator`. The lines of a slice are kept, newer ones
+//! replacing older ones, until its position or orientation changes. Once enough lines about the centre are there, every
+//! slice gives weights.
+//!
+//! Where the original takes the distance of the last two readouts for the acceleration, this takes the most frequent
+//! distance above one between neighbouring lines, so that reversed and missing lines do no harm; and it does not read past
+//! the end of the readout.
+
+use std::{collections::BTreeMap, collections::BTreeSet, ops::Range, sync::Arc};
+
+use engine::{BoxError, Gadget, Input, Output};
+use ndarray::Array3;
+use num_complex::Complex32;
+use protocol::AcquisitionHeader;
+
+use super::{
+    geometry::{self, Geometry},
+    messages::{Slice, Weights, WeightsUpdate},
+};
+use crate::{
+    Context,
+    numerics::{
+        coil_map::{self, Method},
+        grappa::{self, Calibration},
+    },
+    registry::Configured,
+};
+
+/// Lines about the centre, beside the central one, that calibration needs at least.
+const CALIBRATION_LINES: usize = 8;
+
+crate::properties! {
+    /// Properties of [`WeightsCalculator`].
+    pub struct WeightsProperties {
+        /// Pixels of a coil map's neighbourhood.
+        "coil_map_estimation_ks" => pub coil_map_size: u16 = 5,
+        /// Power iterations of the coil maps.
+        "coil_map_estimation_power" => pub coil_map_power: u16 = 3,
+        /// Kernel points along the phase encoding.
+        "block_size_lines" => pub kernel_lines: u16 = 4,
+        /// Kernel points along the readout.
+        "block_size_samples" => pub kernel_samples: u16 = 5,
+        /// Regularisation of the calibration.
+        "convolution_kernel_threshold" => pub lambda: f32 = 5e-4,
+    }
+}
+
+/// Class `cpuWeightsCalculator`.
+#[derive(Debug)]
+pub struct WeightsCalculator {
+    properties: WeightsProperties,
+    geometry: Geometry,
+    slices: BTreeMap<u16, Known>,
+}
+
+impl Configured for WeightsCalculator {
+    type Properties = WeightsProperties;
+    fn new(properties: Self::Properties, context: &Context) -> Result<Self, BoxError> {
+        Ok(Self {
+            properties,
+            geometry: Geometry::of(&context.header)?,
+            slices: BTreeMap::new(),
+        })
+    }
+}
+
+impl Gadget for WeightsCalculator {
+    type In = Slice;
+    type Out = WeightsUpdate;
+    async fn run(mut self, mut input: Input<Self::In>, mut output: Output<Self::Out>) -> Result<(), BoxError> {
+        while let Some(slice) = input.next().await? {
+            let (used, update) = engine::compute(move || {
+                let update = self.update(&slice);
+                (self, update)
+            })
+            .await;
+            self = used;
+            if let Some(update) = update? {
+                output.send(update).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is known of a slice.
+#[derive(Debug, Default)]
+struct Known {
+    /// Position, readout, phase and slice direction.
+    orientation: Option<[[f32; 3]; 4]>,
+    /// `[channels, lines, samples]`.
+    kspace: Vec<Complex32>,
+    /// Lines measured.
+    lines: BTreeSet<usize>,
+    acceleration: Option<usize>,
+}
+
+fn orientation(header: &AcquisitionHeader) -> [[f32; 3]; 4] {
+    [header.position, header.read_dir, header.phase_dir, header.slice_dir]
+}
+
+impl WeightsCalculator {
+    fn update(&mut self, slice: &Slice) -> Result<Option<WeightsUpdate>, BoxError> {
+        let Some(last) = slice.last() else { return Ok(None) };
+        let index = last.idx.slice;
+        let known = self.slices.entry(index).or_default();
+        let mut uncombined = 0;
+        let mut imaging = BTreeSet::new();
+        for readout in slice.readouts.iter() {
+            let header = &readout.acquisition.header;
+            if known.orientation != Some(orientation(header)) {
+                *known = Known {
+                    orientation: Some(orientation(header)),
+                    ..Known::default()
+                };
+                imaging.clear();
+            }
+            if known.kspace.is_empty() {
+                let channels = readout.acquisition.data.nrows();
+                known.kspace = vec![Complex32::ZERO; channels * self.geometry.extent.volume()];
+            }
+            self.geometry.write(&readout.acquisition, &mut known.kspace)?;
+            let line = self.geometry.line(header)?;
+            known.lines.insert(line);
+            if !geometry::only_calibrates(header) {
+                imaging.insert(line);
+            }
+            uncombined = readout.uncombined;
+        }
+        known.acceleration = spacing(&imaging).or(known.acceleration);
+        let calibration = self.geometry.calibration(&known.lines);
+        let weights = match known.acceleration.or(self.geometry.acceleration) {
+            Some(acceleration) if calibration.len() > CALIBRATION_LINES => Some(Arc::new(weights(
+                known,
+                acceleration,
+                calibration,
+                uncombined,
+                self.geometry,
+                &self.properties,
+            )?)),
+            _ => None,
+        };
+        Ok(Some(WeightsUpdate {
+            number: slice.number,
+            slice: index,
+            weights,
+        }))
+    }
+}
+
+impl Geometry {
+    /// The lines about the centre that were measured without a gap.
+    fn calibration(&self, lines: &BTreeSet<usize>) -> Range<usize> {
+        let centre = self.extent.e1 / 2;
+        if !lines.contains(&centre) {
+            return centre..centre;
+        }
+        let below = (1..=centre).take_while(|d| lines.contains(&(centre - d))).count();
+        let above = (1..).take_while(|d| lines.contains(&(centre + d))).count();
+        centre - below..centre + above + 1
+    }
+}
+
+/// The distance of neighbouring lines outside of the calibration lines; `None` with fewer than two lines.
+fn spacing(lines: &BTreeSet<usize>) -> Option<usize> {
+    let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
+    for (a, b) in lines.iter().zip(lines.iter().skip(1)) {
+        *counts.entry(b - a).or_default() += 1;
+    }
+    let beyond_one = counts.iter().filter(|(distance, _)| **distance > 1);
+    beyond_one
+        .max_by_key(|(distance, count)| (**count, usize::MAX - **distance))
+        .or_else(|| counts.iter().next())
+        .map(|(distance, _)| *distance)
+}
+
+fn weights(
+    known: &Known,
+    acceleration: usize,
+    calibration: Range<usize>,
+    uncombined: usize,
+    geometry: Geometry,
+    properties: &WeightsProperties,
+) -> Result<Weights, BoxError> {
+    let extent = geometry.extent;
+    let channels = known.kspace.len() / extent.volume();
+    let mut images = known.kspace.clone();
+    extent.to_image(&mut images);
+    let method = Method::Inati {
+        in_plane: properties.coil_map_size.into(),
+        through: 1,
+        power: properties.coil_map_power.into(),
+    };
+    let maps = coil_map::estimate(&images, channels, extent, method);
+    let fit = Calibration {
+        acceleration: [acceleration, 1],
+        kernel: [properties.kernel_samples.into(), properties.kernel_lines.into(), 1],
+        lambda: properties.lambda.into(),
+        over_determination: 0.0,
+        fit_measured: false,
+    };
+    let kernel = fit.fit(&known.kspace, &known.kspace, extent, [0..extent.ro, calibration, 0..1])?;
+    let shape = (channels, extent.e1, extent.ro);
+    let mut sets = vec![Array3::from_shape_vec(
+        shape,
+        grappa::unmixing(&kernel, &maps, extent, acceleration).coefficients,
+    )?];
+    for channel in channels.saturating_sub(uncombined)..channels {
+        let factors: Vec<Complex32> = (0..channels)
+            .flat_map(|src| kernel.in_image(src, channel, extent))
+            .collect();
+        sets.push(Array3::from_shape_vec(shape, factors)?);
+    }
+    Ok(Weights {
+        uncombined: sets.len() - 1,
+        sets,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_spacing_is_that_of_most_lines_outside_of_the_calibration() {
+        let of = |lines: &[usize]| spacing(&lines.iter().copied().collect());
+        assert_eq!(of(&[0, 2, 4, 6, 7, 8, 9, 10, 12, 14]), Some(2));
+        assert_eq!(
+            of(&[14, 11, 8, 2, 5, 20]),
+            Some(3),
+            "a line is missing, the order is reversed"
+        );
+        assert_eq!(of(&[3, 4, 5]), Some(1));
+        assert_eq!(of(&[3]), None);
+    }
+}
