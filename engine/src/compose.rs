@@ -115,7 +115,7 @@ pub trait Compose: Gadget + Sized {
 
     /// Spawns it as a run of its own between two ends that exist already.
     fn spawn_between(self, input: Input<Self::In>, output: Output<Self::Out>) -> Running {
-        Running::spawn(async move { run_gadget(self, input, output).await })
+        Running::spawn(run_gadget(self, input, output))
     }
 }
 

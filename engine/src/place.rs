@@ -95,12 +95,12 @@ impl<T: Send + 'static> Drop for Guard<T> {
 
 /// Runs `start` at `place` between `input` and `output`: figures, panics as errors, its output broken off unless it
 /// ended well.
-pub(crate) async fn run_at<I, O, F, R, E>(
+pub(crate) fn run_at<I, O, F, R, E>(
     place: Place,
     input: Input<I>,
     output: Output<O>,
     start: F,
-) -> Result<(), Error>
+) -> impl Future<Output = Result<(), Error>>
 where
     I: Send + 'static,
     O: Send + 'static,
@@ -111,7 +111,6 @@ where
     run_guarded(place, vec![Guard::new(&output)], |counters| {
         start(input.counted(counters.clone()), output.counted(counters.clone()))
     })
-    .await
 }
 
 /// As [`run_at`], for a node with any number of ends; `start` has its ends counted by the counters it gets.
@@ -138,21 +137,24 @@ where
 }
 
 /// Runs a typed gadget as a node under its name. A combinator without a name runs its parts in its place.
-pub(crate) async fn run_gadget<G: Gadget>(gadget: G, input: Input<G::In>, output: Output<G::Out>) -> Result<(), Error> {
-    let place = Place::current();
-    match gadget.name() {
-        Some(name) => {
-            run_at(place.child(&name), input, output, |input, output| {
-                gadget.run(input, output)
-            })
-            .await
-        }
-        None => {
-            let guard = Guard::new(&output);
-            let result = caught(place, async move { gadget.run(input, output).await }).await;
-            guard.finish(&result);
-            result
-        }
+pub(crate) fn run_gadget<G: Gadget>(
+    gadget: G,
+    input: Input<G::In>,
+    output: Output<G::Out>,
+) -> impl Future<Output = Result<(), Error>> + Send {
+    // Before the first poll: a run that is cancelled before it began must not look like an empty one that ended.
+    let guard = Guard::new(&output);
+    async move {
+        let place = Place::current();
+        let result = match gadget.name() {
+            Some(name) => {
+                let run = |input, output| gadget.run(input, output);
+                run_at(place.child(&name), input, output, run).await
+            }
+            None => caught(place, async move { gadget.run(input, output).await }).await,
+        };
+        guard.finish(&result);
+        result
     }
 }
 

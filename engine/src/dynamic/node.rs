@@ -8,7 +8,7 @@ use crate::{
     BoxError, Capacity, Error, Gadget, Input, Message, NodePath, Output, Running,
     channel::message_channel,
     crew::Crew,
-    place::{Place, run_at},
+    place::{Guard, Place, run_at},
 };
 
 type Start = Box<dyn FnOnce(NodePath, Input<Message>, Output<Message>) -> BoxFuture<'static, Result<(), Error>> + Send>;
@@ -87,10 +87,21 @@ impl Node {
 
     /// Runs the node here, in this task. A panic becomes an error with the node's path. When the node fails, or this
     /// future is dropped, its output breaks off with the reason.
-    pub async fn run(self, parent: NodePath, input: Input<Message>, output: Output<Message>) -> Result<(), Error> {
-        let place = Place::current().at(parent).child(&self.name);
-        let path = place.path.clone();
-        run_at(place, input, output, |input, output| (self.start)(path, input, output)).await
+    pub fn run(
+        self,
+        parent: NodePath,
+        input: Input<Message>,
+        output: Output<Message>,
+    ) -> impl Future<Output = Result<(), Error>> + Send + 'static {
+        // Before the first poll: a run that is cancelled before it began must not look like an empty one that ended.
+        let guard = Guard::new(&output);
+        async move {
+            let place = Place::current().at(parent).child(&self.name);
+            let path = place.path.clone();
+            let result = run_at(place, input, output, |input, output| (self.start)(path, input, output)).await;
+            guard.finish(&result);
+            result
+        }
     }
 
     /// Spawns the node as a task of its own.
