@@ -12,6 +12,8 @@ mod parcel;
 mod remote;
 pub mod roster;
 #[cfg(test)]
+mod schedules;
+#[cfg(test)]
 mod testing;
 
 pub use address::Address;
