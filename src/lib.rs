@@ -15,5 +15,6 @@ pub mod recon;
 pub mod relay;
 pub mod server;
 pub mod storage;
+pub mod stream_mode;
 
 pub use {distributed, engine, gadgets, protocol};

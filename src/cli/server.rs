@@ -1,14 +1,24 @@
 //! `gadgetron` without a subcommand: the server, with the original's options.
 
-use std::{io::Write, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    io::Write,
+    net::IpAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use clap::Args;
+use protocol::configuration::Configuration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::{info, warn};
 
 use super::{Outcome, Parameter, parameter};
 use crate::{
+    assemble::{Plan, lines},
     configurations::Configurations,
     server::{self, ServerLimits, Services, info as about},
+    stream_mode,
 };
 
 /// The server's options. Names and letters are the original's; those that are ours say so.
@@ -124,9 +134,6 @@ pub(super) async fn run(arguments: ServerArguments) -> Outcome {
         Some(home) => Configurations::new().with_home(home),
         None => Configurations::new(),
     };
-    let listeners = server::listen(arguments.bind, arguments.port)
-        .await
-        .map_err(|error| format!("port {}: {error}", arguments.port))?;
     let services = Services {
         configurations,
         codecs: Arc::new(protocol::codec::Codecs::standard()),
@@ -134,6 +141,18 @@ pub(super) async fn run(arguments: ServerArguments) -> Outcome {
         parameters: Arc::new(parameter::table(arguments.parameters)),
         limits,
     };
+    if arguments.from_stream {
+        return stream(
+            &services,
+            arguments.config_name,
+            arguments.input_path,
+            arguments.output_path,
+        )
+        .await;
+    }
+    let listeners = server::listen(arguments.bind, arguments.port)
+        .await
+        .map_err(|error| format!("port {}: {error}", arguments.port))?;
     if !arguments.disable_storage {
         warn!("storage is not served by this version: noise measurements are not kept between connections");
     }
@@ -143,6 +162,34 @@ pub(super) async fn run(arguments: ServerArguments) -> Outcome {
     server::serve(listeners, Arc::new(services), stop_signal()).await;
     info!("stopped");
     Ok(())
+}
+
+/// `--from_stream`: standard input or a file, through the configuration, to standard output or a file.
+async fn stream(
+    services: &Services,
+    configuration: Option<String>,
+    input: Option<PathBuf>,
+    output: Option<PathBuf>,
+) -> Outcome {
+    let name = configuration.ok_or("--from_stream needs a configuration: -c NAME")?;
+    let text = services.configurations.find_or_read(name.as_ref())?;
+    let configuration = Configuration::parse(&text).map_err(|errors| lines(&errors))?;
+    let plan = Plan::new(&configuration, services.limits.channel)?;
+    let input: Box<dyn AsyncRead + Unpin> = match input {
+        Some(path) => Box::new(open(&path, tokio::fs::File::open(&path).await)?),
+        None => Box::new(tokio::io::stdin()),
+    };
+    let output: Box<dyn AsyncWrite + Unpin> = match output {
+        Some(path) => Box::new(open(&path, tokio::fs::File::create(&path).await)?),
+        None => Box::new(tokio::io::stdout()),
+    };
+    let passed = stream_mode::run(input, output, plan, services).await?;
+    info!("{} messages in, {} messages out", passed.received, passed.sent);
+    Ok(())
+}
+
+fn open<T>(path: &Path, opened: std::io::Result<T>) -> Result<T, String> {
+    opened.map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// Completes when the process is told to stop: interrupt or terminate.

@@ -6,7 +6,7 @@ mod connection;
 pub mod info;
 mod limits;
 mod listen;
-mod read;
+pub(crate) mod read;
 mod write;
 
 use std::{collections::BTreeMap, future::Future, sync::Arc};

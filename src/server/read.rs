@@ -10,7 +10,7 @@ use tokio::{
 
 /// What ends reading before its time.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ReadError {
+pub(crate) enum ReadError {
     #[error(transparent)]
     Protocol(#[from] protocol::error::Error),
     #[error("the connection broke: {0}")]
@@ -22,19 +22,19 @@ pub(super) enum ReadError {
 /// How much room is made for each read: few system calls, and little memory for an idle connection.
 const READ_SIZE: usize = 256 * 1024;
 
-pub(super) struct Reader<R> {
+pub(crate) struct Reader<R> {
     socket: R,
-    pub(super) session: Incoming,
-    pub(super) idle: Duration,
+    pub(crate) session: Incoming,
+    pub(crate) idle: Duration,
 }
 
 impl<R: AsyncRead + Unpin> Reader<R> {
-    pub(super) fn new(socket: R, session: Incoming, idle: Duration) -> Self {
+    pub(crate) fn new(socket: R, session: Incoming, idle: Duration) -> Self {
         Self { socket, session, idle }
     }
 
     /// The next event. Cancel-safe: what was read stays in the session.
-    pub(super) async fn next(&mut self) -> Result<Event, ReadError> {
+    pub(crate) async fn next(&mut self) -> Result<Event, ReadError> {
         loop {
             if let Some(event) = self.session.poll_event()? {
                 return Ok(event);
@@ -53,7 +53,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
 
     /// Reads and throws away what the client still sends, so that it gets to read our last words: closing a socket
     /// with unread bytes resets the connection and takes those words with it.
-    pub(super) async fn discard(&mut self, limit: Duration) {
+    pub(crate) async fn discard(&mut self, limit: Duration) {
         let mut scratch = vec![0; 64 * 1024];
         let _ = timeout(limit, async {
             while let Ok(count) = self.socket.read(&mut scratch).await {
