@@ -2,6 +2,7 @@
 
 mod parameter;
 mod server;
+mod storage;
 
 use std::{io::Write as _, path::PathBuf, process::ExitCode, sync::Arc};
 
@@ -28,6 +29,8 @@ enum Command {
     Recon(ReconArguments),
     /// Write raw data of a known object.
     Phantom(crate::phantom::PhantomArguments),
+    /// Keep a list of workers that they put themselves on.
+    Relay(RelayArguments),
     /// Make a phantom, reconstruct it, write an image file and a picture.
     Demo(DemoArguments),
 }
@@ -63,6 +66,16 @@ struct ReconArguments {
     quiet: bool,
 }
 
+#[derive(Debug, Args)]
+struct RelayArguments {
+    /// Port to listen on.
+    #[arg(short, long, default_value_t = 5000)]
+    port: u16,
+    /// Address to listen on.
+    #[arg(long, default_value = "0.0.0.0")]
+    bind: std::net::IpAddr,
+}
+
 /// Runs what the command line asks for.
 pub async fn run(command_line: CommandLine) -> ExitCode {
     let result = match command_line.command {
@@ -70,6 +83,7 @@ pub async fn run(command_line: CommandLine) -> ExitCode {
         Some(Command::Recon(arguments)) => recon(arguments).await,
         Some(Command::Phantom(arguments)) => phantom(arguments).await,
         Some(Command::Demo(arguments)) => demo(arguments).await,
+        Some(Command::Relay(arguments)) => relay(arguments).await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -138,5 +152,19 @@ async fn demo(arguments: DemoArguments) -> Outcome {
     let demo = crate::demo::run(&arguments.folder).await?;
     // Nobody to tell when standard error is closed.
     let _ = writeln!(std::io::stderr(), "{demo}");
+    Ok(())
+}
+
+async fn relay(arguments: RelayArguments) -> Outcome {
+    let listener = tokio::net::TcpListener::bind((arguments.bind, arguments.port)).await;
+    let listener = listener.map_err(|error| format!("port {}: {error}", arguments.port))?;
+    tracing::info!("the relay listens on {}", listener.local_addr()?);
+    let shutdown = tokio_util::sync::CancellationToken::new();
+    let serving = crate::relay::serve(listener, crate::relay::RelayOptions::default(), shutdown.clone());
+    let stopping = async {
+        server::stop_signal().await;
+        shutdown.cancel();
+    };
+    tokio::join!(serving, stopping).0?;
     Ok(())
 }

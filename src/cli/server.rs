@@ -11,12 +11,14 @@ use std::{
 use clap::Args;
 use protocol::configuration::Configuration;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{Outcome, Parameter, parameter};
+use super::{Outcome, Parameter, parameter, storage::StorageArguments};
 use crate::{
     assemble::{Plan, lines},
     configurations::Configurations,
+    relay::{AnnounceOptions, announce},
     server::{self, ServerLimits, Services, info as about},
     stream_mode,
 };
@@ -54,21 +56,11 @@ pub(crate) struct ServerArguments {
     /// A parameter for gadgets, NAME=VALUE; may be given several times.
     #[arg(long = "parameter")]
     parameters: Vec<Parameter>,
-    /// Do without storage.
-    #[arg(short = 'd', long = "disable_storage", num_args = 0..=1, default_value_t = false, default_missing_value = "true", action = clap::ArgAction::Set)]
-    disable_storage: bool,
-    /// Address of a storage server.
-    #[arg(short = 'E', long = "storage_address")]
-    storage_address: Option<String>,
-    /// Port of the storage server that is started here; the server's port + 110 where none is given.
-    #[arg(short = 's', long = "storage_port")]
-    storage_port: Option<u16>,
-    /// Folder of the storage server's index.
-    #[arg(short = 'D', long = "database_dir")]
-    database_dir: Option<PathBuf>,
-    /// Folder of the storage server's data.
-    #[arg(short = 'S', long = "storage_dir")]
-    storage_dir: Option<PathBuf>,
+    #[command(flatten)]
+    storage: StorageArguments,
+    /// Relay (HOST:PORT) on whose list this worker keeps itself. (Ours.)
+    #[arg(long)]
+    relay: Option<String>,
     #[command(flatten)]
     limits: LimitArguments,
 }
@@ -134,10 +126,15 @@ pub(super) async fn run(arguments: ServerArguments) -> Outcome {
         Some(home) => Configurations::new().with_home(home),
         None => Configurations::new(),
     };
+    let stopping = CancellationToken::new();
+    let (storage, storage_server) = match arguments.from_stream {
+        true => (arguments.storage.for_pipe().await, None),
+        false => arguments.storage.start(arguments.port, &stopping).await,
+    };
     let services = Services {
         configurations,
         codecs: Arc::new(protocol::codec::Codecs::standard()),
-        storage: Arc::new(gadgets::context::NoStorage),
+        storage,
         parameters: Arc::new(parameter::table(arguments.parameters)),
         limits,
     };
@@ -153,13 +150,25 @@ pub(super) async fn run(arguments: ServerArguments) -> Outcome {
     let listeners = server::listen(arguments.bind, arguments.port)
         .await
         .map_err(|error| format!("port {}: {error}", arguments.port))?;
-    if !arguments.disable_storage {
-        warn!("storage is not served by this version: noise measurements are not kept between connections");
-    }
     for listener in &listeners {
         info!("Gadgetron {} listens on {}", about::VERSION, listener.local_addr()?);
     }
-    server::serve(listeners, Arc::new(services), stop_signal()).await;
+    let announcing = arguments.relay.map(|relay| {
+        let (port, stopping) = (arguments.port, stopping.clone());
+        tokio::spawn(async move { announce(&relay, port, AnnounceOptions::default(), stopping).await })
+    });
+    let stop = async {
+        stop_signal().await;
+        // The relay forgets this worker before its last connections are drained.
+        stopping.cancel();
+    };
+    server::serve(listeners, Arc::new(services), stop).await;
+    if let Some(announcing) = announcing {
+        announcing.await?;
+    }
+    if let Some(storage_server) = storage_server {
+        storage_server.stop().await?;
+    }
     info!("stopped");
     Ok(())
 }
@@ -193,7 +202,7 @@ fn open<T>(path: &Path, opened: std::io::Result<T>) -> Result<T, String> {
 }
 
 /// Completes when the process is told to stop: interrupt or terminate.
-async fn stop_signal() {
+pub(super) async fn stop_signal() {
     use tokio::signal::unix::{SignalKind, signal};
     let interrupt = signal(SignalKind::interrupt());
     let terminate = signal(SignalKind::terminate());

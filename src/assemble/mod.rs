@@ -1,0 +1,176 @@
+//! From a configuration to a graph: every class looked up, every property read, every node built, before any runs.
+//!
+//! Two steps, because a client sends the configuration first and the header later: [`Plan::new`] needs the
+//! configuration alone and finds all that is wrong with it; [`Plan::build`] needs the header and gives the graph.
+
+mod error;
+mod spelling;
+
+use engine::{Capacity, Node, PureNode};
+use gadgets::{
+    Context,
+    registry::{self, Build, Built},
+};
+use protocol::configuration::{self, Component, Configuration, ParallelProcess, Position};
+
+pub(crate) use error::lines;
+pub use error::{AssemblyError, AssemblyErrors};
+
+/// A configuration whose classes and properties are all understood.
+pub struct Plan {
+    steps: Vec<Step>,
+    capacity: Capacity,
+}
+
+impl std::fmt::Debug for Plan {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Plan({} nodes)", self.steps.len())
+    }
+}
+
+impl Plan {
+    /// Looks up every class and reads every property; gathers all that is wrong.
+    pub fn new(configuration: &Configuration, capacity: Capacity) -> Result<Self, AssemblyErrors> {
+        let mut planner = Planner {
+            capacity,
+            errors: Vec::new(),
+        };
+        let steps = planner.stream(&configuration.stream);
+        match planner.errors.is_empty() {
+            true => Ok(Self { steps, capacity }),
+            false => Err(AssemblyErrors(planner.errors)),
+        }
+    }
+
+    /// Builds every gadget for this measurement; gathers all that is wrong.
+    pub fn build(self, context: &Context) -> Result<Node, AssemblyErrors> {
+        let mut errors = Vec::new();
+        let nodes = build_all(self.steps, context, &mut errors);
+        match errors.is_empty() {
+            true => Ok(Node::chain("Stream", nodes, self.capacity)),
+            false => Err(AssemblyErrors(errors)),
+        }
+    }
+}
+
+/// Builds a node once the header is known; what is wrong goes to the list.
+type BuildNode = Box<dyn FnOnce(&Context, &mut Vec<AssemblyError>) -> Option<Node> + Send>;
+
+enum Step {
+    Node(BuildNode),
+    Pure { name: String, build: Build<PureNode> },
+}
+
+fn build_all(steps: Vec<Step>, context: &Context, errors: &mut Vec<AssemblyError>) -> Vec<Node> {
+    let nodes = steps.into_iter().map(|step| match step {
+        Step::Node(build) => build(context, errors),
+        Step::Pure { name, build } => built(name, build, context, errors).map(Node::from),
+    });
+    nodes.collect::<Vec<_>>().into_iter().flatten().collect()
+}
+
+fn built<T>(name: String, build: Build<T>, context: &Context, errors: &mut Vec<AssemblyError>) -> Option<T> {
+    build(context)
+        .map_err(|cause| errors.push(AssemblyError::Construction { gadget: name, cause }))
+        .ok()
+}
+
+struct Planner {
+    capacity: Capacity,
+    errors: Vec<AssemblyError>,
+}
+
+impl Planner {
+    fn stream(&mut self, stream: &configuration::Stream) -> Vec<Step> {
+        stream.nodes.iter().filter_map(|node| self.node(node)).collect()
+    }
+
+    fn node(&mut self, node: &configuration::Node) -> Option<Step> {
+        match node {
+            configuration::Node::Gadget(component) => self.gadget(component),
+            configuration::Node::ParallelProcess(node) => self.parallel_process(node),
+            configuration::Node::Parallel(node) => self.unserved("parallel", node.position),
+            configuration::Node::Distributed(node) => self.unserved("distributed", node.position),
+            configuration::Node::PureDistributed(node) => self.unserved("puredistributed", node.position),
+            configuration::Node::External(node) => self.unserved("external", node.position),
+        }
+    }
+
+    fn gadget(&mut self, component: &Component) -> Option<Step> {
+        let name = component.name.clone();
+        match self.component(component)? {
+            Built::Gadget(build) => Some(Step::Node(Box::new(move |context, errors| {
+                built(name, build, context, errors)
+            }))),
+            Built::Pure(build) => Some(Step::Pure { name, build }),
+        }
+    }
+
+    fn parallel_process(&mut self, node: &ParallelProcess) -> Option<Step> {
+        let functions = self.pure_stream(&node.stream, "a parallelprocess node runs pure gadgets only")?;
+        let workers = node.workers;
+        Some(Step::Node(Box::new(move |context, errors| {
+            let before = errors.len();
+            let functions = functions
+                .into_iter()
+                .filter_map(|(name, build)| built(name, build, context, errors));
+            let functions = functions.collect();
+            (errors.len() == before).then(|| Node::par_map(PureNode::chain("ParallelProcess", functions), workers))
+        })))
+    }
+
+    /// A stream of pure gadgets; everything else in it is an error.
+    fn pure_stream(
+        &mut self,
+        stream: &configuration::Stream,
+        reason: &'static str,
+    ) -> Option<Vec<(String, Build<PureNode>)>> {
+        let before = self.errors.len();
+        let mut functions = Vec::new();
+        for node in &stream.nodes {
+            match (node, self.node(node)) {
+                (_, Some(Step::Pure { name, build })) => functions.push((name, build)),
+                (configuration::Node::Gadget(component), Some(Step::Node(_))) => {
+                    self.errors.push(AssemblyError::Misplaced {
+                        gadget: component.name.clone(),
+                        class: component.class.clone(),
+                        reason,
+                        position: component.position,
+                    });
+                }
+                (_, Some(Step::Node(_))) => self.errors.push(AssemblyError::Misplaced {
+                    gadget: "a nested node".into(),
+                    class: stream.key.clone(),
+                    reason,
+                    position: stream.position,
+                }),
+                (_, None) => {}
+            }
+        }
+        (self.errors.len() == before).then_some(functions)
+    }
+
+    fn component(&mut self, component: &Component) -> Option<Built> {
+        let Some(entry) = registry::find(&component.class) else {
+            self.errors.push(AssemblyError::UnknownClass {
+                gadget: component.name.clone(),
+                class: component.class.clone(),
+                nearest: spelling::nearest(&component.class),
+                position: component.position,
+            });
+            return None;
+        };
+        match (entry.build)(component) {
+            Ok(built) => Some(built),
+            Err(problems) => {
+                self.errors.extend(problems.into_iter().map(AssemblyError::from));
+                None
+            }
+        }
+    }
+
+    fn unserved(&mut self, node: &'static str, position: Position) -> Option<Step> {
+        self.errors.push(AssemblyError::Unserved { node, position });
+        None
+    }
+}
