@@ -11,6 +11,15 @@ pub trait Flow: Sized + Send + 'static {
     fn emit(self) -> Message;
 }
 
+impl Flow for Message {
+    fn accept(message: Message) -> Result<Self, Message> {
+        Ok(message)
+    }
+    fn emit(self) -> Message {
+        self
+    }
+}
+
 macro_rules! flow {
     ($($type:ty),*) => {$(
         impl Flow for $type {

@@ -13,6 +13,7 @@ pub mod generic;
 pub mod grappa;
 pub mod image;
 pub mod numerics;
+pub mod parallel;
 pub mod properties;
 pub mod recon;
 pub mod registry;

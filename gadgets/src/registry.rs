@@ -1,6 +1,8 @@
 //! The table of all classes a configuration can name.
 
-use engine::{BoxError, Gadget, Node, PureGadget, PureNode};
+use engine::{
+    BoxError, Branch, BranchNode, Gadget, Merge, MergeNode, Node, PureGadget, PureNode, Selector, SelectorNode,
+};
 use protocol::configuration::Component;
 
 use crate::{
@@ -25,6 +27,12 @@ pub enum Built {
     Gadget(Build<Node>),
     /// A pure function.
     Pure(Build<PureNode>),
+    /// What stands before the lanes of a `parallel` node.
+    Branch(Build<BranchNode>),
+    /// What stands behind the lanes of a `parallel` node.
+    Merge(Build<MergeNode>),
+    /// What chooses the link of each message in a `distributed` node.
+    Distributor(Build<SelectorNode>),
 }
 
 impl std::fmt::Debug for Built {
@@ -32,6 +40,9 @@ impl std::fmt::Debug for Built {
         formatter.write_str(match self {
             Self::Gadget(_) => "Gadget",
             Self::Pure(_) => "Pure",
+            Self::Branch(_) => "Branch",
+            Self::Merge(_) => "Merge",
+            Self::Distributor(_) => "Distributor",
         })
     }
 }
@@ -113,6 +124,102 @@ impl Entry {
             properties: P::Properties::descriptions,
         }
     }
+
+    /// The entry of a branch.
+    pub const fn branch<T>(class: &'static str, summary: &'static str) -> Self
+    where
+        T: Branch + Configured,
+        T::In: Flow,
+        T::Out: Flow,
+    {
+        fn build<T>(component: &Component) -> Result<Built, Vec<PropertyError>>
+        where
+            T: Branch + Configured,
+            T::In: Flow,
+            T::Out: Flow,
+        {
+            let properties = properties::parse::<T::Properties>(component)?;
+            let name = component.name.clone();
+            Ok(Built::Branch(Box::new(move |context| {
+                Ok(BranchNode::new(
+                    name,
+                    T::new(properties, context)?,
+                    T::In::accept,
+                    T::Out::emit,
+                ))
+            })))
+        }
+        Self {
+            class,
+            summary,
+            build: build::<T>,
+            properties: T::Properties::descriptions,
+        }
+    }
+
+    /// The entry of a merge.
+    pub const fn merge<T>(class: &'static str, summary: &'static str) -> Self
+    where
+        T: Merge + Configured,
+        T::In: Flow,
+        T::Out: Flow,
+    {
+        fn build<T>(component: &Component) -> Result<Built, Vec<PropertyError>>
+        where
+            T: Merge + Configured,
+            T::In: Flow,
+            T::Out: Flow,
+        {
+            let properties = properties::parse::<T::Properties>(component)?;
+            let name = component.name.clone();
+            Ok(Built::Merge(Box::new(move |context| {
+                Ok(MergeNode::new(
+                    name,
+                    T::new(properties, context)?,
+                    T::In::accept,
+                    T::Out::emit,
+                ))
+            })))
+        }
+        Self {
+            class,
+            summary,
+            build: build::<T>,
+            properties: T::Properties::descriptions,
+        }
+    }
+
+    /// The entry of a distributor.
+    pub const fn distributor<T>(class: &'static str, summary: &'static str) -> Self
+    where
+        T: Selector + Configured,
+        T: Selector<Key = u64>,
+        T::In: Flow,
+    {
+        fn build<T>(component: &Component) -> Result<Built, Vec<PropertyError>>
+        where
+            T: Selector + Configured,
+            T: Selector<Key = u64>,
+            T::In: Flow,
+        {
+            let properties = properties::parse::<T::Properties>(component)?;
+            let name = component.name.clone();
+            Ok(Built::Distributor(Box::new(move |context| {
+                Ok(SelectorNode::new(
+                    name,
+                    T::new(properties, context)?,
+                    T::In::accept,
+                    T::In::emit,
+                ))
+            })))
+        }
+        Self {
+            class,
+            summary,
+            build: build::<T>,
+            properties: T::Properties::descriptions,
+        }
+    }
 }
 
 /// The tables, one for each folder of gadgets.
@@ -122,6 +229,7 @@ static TABLES: &[&[Entry]] = &[
     crate::image::ENTRIES,
     crate::generic::ENTRIES,
     crate::grappa::ENTRIES,
+    crate::parallel::ENTRIES,
 ];
 
 /// All classes.

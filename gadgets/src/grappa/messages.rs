@@ -107,7 +107,10 @@ flow! {
 
 /// What comes out of the lanes.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "one for each slice; its pixels are elsewhere in memory")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one for each slice; its pixels are elsewhere in memory"
+)]
 pub enum LaneOutput {
     /// Of the images lane.
     Image(AliasedImage),

@@ -74,6 +74,7 @@ pub(crate) fn nodes(chain: &[Class], context: &Context) -> Vec<Node> {
         match (registry::find(class).unwrap().build)(&component).unwrap() {
             Built::Gadget(build) => build(context).unwrap(),
             Built::Pure(build) => build(context).unwrap().into(),
+            other => panic!("{class} is no gadget but a {other:?}"),
         }
     };
     chain.iter().map(node).collect()
