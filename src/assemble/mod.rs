@@ -11,7 +11,7 @@ use gadgets::{
     Context,
     registry::{self, Build, Built},
 };
-use protocol::configuration::{self, Component, Configuration, ParallelProcess, Position};
+use protocol::configuration::{self, Component, Configuration, Parallel, ParallelProcess, Position};
 
 pub(crate) use error::lines;
 pub use error::{AssemblyError, AssemblyErrors};
@@ -89,7 +89,7 @@ impl Planner {
         match node {
             configuration::Node::Gadget(component) => self.gadget(component),
             configuration::Node::ParallelProcess(node) => self.parallel_process(node),
-            configuration::Node::Parallel(node) => self.unserved("parallel", node.position),
+            configuration::Node::Parallel(node) => self.parallel(node),
             configuration::Node::Distributed(node) => self.unserved("distributed", node.position),
             configuration::Node::PureDistributed(node) => self.unserved("puredistributed", node.position),
             configuration::Node::External(node) => self.unserved("external", node.position),
@@ -103,7 +103,41 @@ impl Planner {
                 built(name, build, context, errors)
             }))),
             Built::Pure(build) => Some(Step::Pure { name, build }),
+            Built::Branch(_) | Built::Merge(_) | Built::Distributor(_) => self.misplaced(
+                component,
+                "a gadget is needed, this class stands before or behind lanes",
+            ),
         }
+    }
+
+    fn parallel(&mut self, node: &Parallel) -> Option<Step> {
+        let branch = match self.component(&node.branch) {
+            Some(Built::Branch(build)) => Some(build),
+            Some(_) => self.misplaced(&node.branch, "a branch is needed"),
+            None => None,
+        };
+        let merge = match self.component(&node.merge) {
+            Some(Built::Merge(build)) => Some(build),
+            Some(_) => self.misplaced(&node.merge, "a merge is needed"),
+            None => None,
+        };
+        let lanes: Vec<_> = node
+            .streams
+            .iter()
+            .map(|lane| (lane.key.clone(), self.stream(lane)))
+            .collect();
+        let (branch, merge) = (branch?, merge?);
+        let (branch_name, merge_name) = (node.branch.name.clone(), node.merge.name.clone());
+        let capacity = self.capacity;
+        Some(Step::Node(Box::new(move |context, errors| {
+            let branch = built(branch_name, branch, context, errors);
+            let merge = built(merge_name, merge, context, errors);
+            let lanes = lanes
+                .into_iter()
+                .map(|(name, steps)| (name, build_all(steps, context, errors)))
+                .collect();
+            Some(Node::parallel("Parallel", branch?, lanes, merge?, capacity))
+        })))
     }
 
     fn parallel_process(&mut self, node: &ParallelProcess) -> Option<Step> {
@@ -131,12 +165,7 @@ impl Planner {
             match (node, self.node(node)) {
                 (_, Some(Step::Pure { name, build })) => functions.push((name, build)),
                 (configuration::Node::Gadget(component), Some(Step::Node(_))) => {
-                    self.errors.push(AssemblyError::Misplaced {
-                        gadget: component.name.clone(),
-                        class: component.class.clone(),
-                        reason,
-                        position: component.position,
-                    });
+                    let _: Option<()> = self.misplaced(component, reason);
                 }
                 (_, Some(Step::Node(_))) => self.errors.push(AssemblyError::Misplaced {
                     gadget: "a nested node".into(),
@@ -167,6 +196,16 @@ impl Planner {
                 None
             }
         }
+    }
+
+    fn misplaced<T>(&mut self, component: &Component, reason: &'static str) -> Option<T> {
+        self.errors.push(AssemblyError::Misplaced {
+            gadget: component.name.clone(),
+            class: component.class.clone(),
+            reason,
+            position: component.position,
+        });
+        None
     }
 
     fn unserved(&mut self, node: &'static str, position: Position) -> Option<Step> {

@@ -26,6 +26,7 @@ pub(crate) static ENTRIES: &[Entry] = &[
         "cpuWeightsCalculator",
         "GRAPPA weights from the calibration lines of each slice so far",
     ),
+    Entry::merge::<unmixing::Unmixing>("Unmixing", "Unaliases each image with the weights its data justify"),
     Entry::pure::<channel_reorderer::ChannelReorderer>(
         "ChannelReorderer",
         "Moves the channels that are not to be combined to the end",

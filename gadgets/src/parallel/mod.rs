@@ -5,12 +5,12 @@ mod image_inverter;
 mod image_layerer;
 mod unordered;
 
-pub use fanout::FanoutOf;
+pub use fanout::{FanoutOf, ReadoutOrSlice};
 pub use image_inverter::ImageInverter;
 pub use image_layerer::ImageLayerer;
 pub use unordered::UnorderedMerge;
 
-use protocol::{Acquisition, AnyImage, Waveform};
+use protocol::{AnyImage, Waveform};
 
 use crate::registry::Entry;
 
@@ -21,7 +21,10 @@ crate::properties! {
 
 /// The classes of this folder.
 pub(crate) static ENTRIES: &[Entry] = &[
-    Entry::branch::<FanoutOf<Acquisition>>("AcquisitionFanout", "Copies every readout to every lane"),
+    Entry::branch::<FanoutOf<ReadoutOrSlice>>(
+        "AcquisitionFanout",
+        "Copies every readout, or slice of readouts, to every lane",
+    ),
     Entry::branch::<FanoutOf<Waveform>>("WaveformFanout", "Copies every waveform to every lane"),
     Entry::branch::<FanoutOf<AnyImage>>("ImageFanout", "Copies every image to every lane"),
     Entry::pure::<ImageInverter>("ImageInverter", "Turns each pixel into the largest pixel minus it"),
