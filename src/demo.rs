@@ -124,6 +124,7 @@ pub async fn run(folder: &Path) -> Result<Demo, DemoError> {
         output_group: CONFIGURATION.into(),
         parameters: BTreeMap::new(),
         storage: Arc::new(gadgets::context::NoStorage),
+        distribution: Arc::default(),
         capacity: engine::Capacity::default(),
     };
     let report = recon.run().await?;

@@ -9,6 +9,7 @@ pub mod cli;
 pub mod client;
 pub mod configurations;
 pub mod demo;
+pub mod distribution;
 pub mod files;
 pub mod phantom;
 pub mod recon;

@@ -9,11 +9,12 @@ use std::{
 
 use engine::{BoxError, Input, Message, Output, channel::message_channel};
 use gadgets::{Context, Flow, context::Storage};
-use protocol::{AnyImage, IsmrmrdHeader, configuration::Configuration};
+use protocol::{AnyImage, IsmrmrdHeader, codec::Codecs, configuration::Configuration};
 use tokio::runtime::Handle;
 
 use crate::{
-    assemble::Plan,
+    assemble::{Plan, Settings},
+    distribution::Distribution,
     files::{Hdf5DumpFiles, ImageFile, RawDataFile, ScannerData},
 };
 
@@ -34,6 +35,8 @@ pub struct Recon {
     pub parameters: BTreeMap<String, String>,
     /// Where measurements keep what later ones need.
     pub storage: Arc<dyn Storage>,
+    /// How work is spread over workers.
+    pub distribution: Arc<Distribution>,
     /// What may wait between two gadgets.
     pub capacity: engine::Capacity,
 }
@@ -101,8 +104,13 @@ impl Recon {
         let started = Instant::now();
         let configuration = Configuration::parse(&self.configuration)
             .map_err(|errors| ReconError::Configuration(crate::assemble::lines(&errors)))?;
+        let settings = Settings {
+            capacity: self.capacity,
+            codecs: Arc::new(Codecs::standard()),
+            distribution: self.distribution,
+        };
         let plan =
-            Plan::new(&configuration, self.capacity).map_err(|errors| ReconError::Configuration(errors.to_string()))?;
+            Plan::new(&configuration, &settings).map_err(|errors| ReconError::Configuration(errors.to_string()))?;
         let input_error = |cause: BoxError| ReconError::Input {
             file: self.input.clone(),
             cause,

@@ -1,7 +1,7 @@
 //! What keeps a configuration from becoming a graph.
 
 use gadgets::PropertyError;
-use protocol::configuration::Position;
+use protocol::{codec::EndpointError, configuration::Position};
 
 /// What keeps a configuration from becoming a graph.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +41,9 @@ pub enum AssemblyError {
         /// Where it stands.
         position: Position,
     },
+    /// A message type that links to workers cannot carry.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
     /// A gadget cannot work with this header.
     #[error("gadget \"{gadget}\": {cause}")]
     Construction {

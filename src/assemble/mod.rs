@@ -6,15 +6,45 @@
 mod error;
 mod spelling;
 
+use std::sync::Arc;
+
 use engine::{Capacity, Node, PureNode};
 use gadgets::{
     Context,
     registry::{self, Build, Built},
 };
-use protocol::configuration::{self, Component, Configuration, Parallel, ParallelProcess, Position};
+use protocol::{
+    codec::Codecs,
+    configuration::{
+        self, Component, Configuration, Distributed, Parallel, ParallelProcess, Position, PureDistributed,
+    },
+};
+
+use crate::distribution::{Distribution, SpreadPlan};
 
 pub(crate) use error::lines;
 pub use error::{AssemblyError, AssemblyErrors};
+
+/// What every graph of a server is assembled with.
+#[derive(Clone)]
+pub struct Settings {
+    /// What may wait between two gadgets.
+    pub capacity: Capacity,
+    /// The table of message types.
+    pub codecs: Arc<Codecs>,
+    /// How work is spread over workers.
+    pub distribution: Arc<Distribution>,
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Settings")
+            .field("capacity", &self.capacity)
+            .field("distribution", &self.distribution)
+            .finish_non_exhaustive()
+    }
+}
 
 /// A configuration whose classes and properties are all understood.
 pub struct Plan {
@@ -30,14 +60,17 @@ impl std::fmt::Debug for Plan {
 
 impl Plan {
     /// Looks up every class and reads every property; gathers all that is wrong.
-    pub fn new(configuration: &Configuration, capacity: Capacity) -> Result<Self, AssemblyErrors> {
+    pub fn new(configuration: &Configuration, settings: &Settings) -> Result<Self, AssemblyErrors> {
         let mut planner = Planner {
-            capacity,
+            settings,
             errors: Vec::new(),
         };
         let steps = planner.stream(&configuration.stream);
         match planner.errors.is_empty() {
-            true => Ok(Self { steps, capacity }),
+            true => Ok(Self {
+                steps,
+                capacity: settings.capacity,
+            }),
             false => Err(AssemblyErrors(planner.errors)),
         }
     }
@@ -75,12 +108,21 @@ fn built<T>(name: String, build: Build<T>, context: &Context, errors: &mut Vec<A
         .ok()
 }
 
-struct Planner {
-    capacity: Capacity,
+fn spread(plan: SpreadPlan) -> Step {
+    Step::Node(Box::new(move |context, errors| {
+        let gadget = plan.name.to_owned();
+        let node = plan.build(context);
+        node.map_err(|cause| errors.push(AssemblyError::Construction { gadget, cause }))
+            .ok()
+    }))
+}
+
+struct Planner<'a> {
+    settings: &'a Settings,
     errors: Vec<AssemblyError>,
 }
 
-impl Planner {
+impl Planner<'_> {
     fn stream(&mut self, stream: &configuration::Stream) -> Vec<Step> {
         stream.nodes.iter().filter_map(|node| self.node(node)).collect()
     }
@@ -90,8 +132,8 @@ impl Planner {
             configuration::Node::Gadget(component) => self.gadget(component),
             configuration::Node::ParallelProcess(node) => self.parallel_process(node),
             configuration::Node::Parallel(node) => self.parallel(node),
-            configuration::Node::Distributed(node) => self.unserved("distributed", node.position),
-            configuration::Node::PureDistributed(node) => self.unserved("puredistributed", node.position),
+            configuration::Node::Distributed(node) => self.distributed(node),
+            configuration::Node::PureDistributed(node) => self.pure_distributed(node),
             configuration::Node::External(node) => self.unserved("external", node.position),
         }
     }
@@ -128,7 +170,7 @@ impl Planner {
             .collect();
         let (branch, merge) = (branch?, merge?);
         let (branch_name, merge_name) = (node.branch.name.clone(), node.merge.name.clone());
-        let capacity = self.capacity;
+        let capacity = self.settings.capacity;
         Some(Step::Node(Box::new(move |context, errors| {
             let branch = built(branch_name, branch, context, errors);
             let merge = built(merge_name, merge, context, errors);
@@ -151,6 +193,21 @@ impl Planner {
             let functions = functions.collect();
             (errors.len() == before).then(|| Node::par_map(PureNode::chain("ParallelProcess", functions), workers))
         })))
+    }
+
+    /// What runs elsewhere is understood here: a worker would find the same errors, late and far away.
+    fn distributed(&mut self, node: &Distributed) -> Option<Step> {
+        let before = self.errors.len();
+        let _ = self.stream(&node.stream);
+        let plan = SpreadPlan::keyed(node, self.settings, &mut self.errors);
+        (self.errors.len() == before).then_some(spread(plan?))
+    }
+
+    fn pure_distributed(&mut self, node: &PureDistributed) -> Option<Step> {
+        let before = self.errors.len();
+        let _ = self.pure_stream(&node.stream, "a puredistributed node runs pure gadgets only");
+        let plan = SpreadPlan::pure(node, self.settings, &mut self.errors);
+        (self.errors.len() == before).then_some(spread(plan?))
     }
 
     /// A stream of pure gadgets; everything else in it is an error.

@@ -1,5 +1,6 @@
 //! The command line: the original's options for the server, and what is ours as subcommands.
 
+mod distribution;
 mod parameter;
 mod server;
 mod storage;
@@ -8,7 +9,11 @@ use std::{io::Write as _, path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{configurations::Configurations, recon::Recon};
+use crate::{
+    configurations::Configurations,
+    distribution::{DistributionArguments, discover::DiscoverArguments},
+    recon::Recon,
+};
 use parameter::Parameter;
 
 /// A streaming MRI reconstruction server.
@@ -27,6 +32,8 @@ pub struct CommandLine {
 enum Command {
     /// Reconstruct a file in this process, without a server.
     Recon(ReconArguments),
+    /// Run the discovery command, ask every worker it lists, print who is there.
+    Discover(DiscoverArguments),
     /// Write raw data of a known object.
     Phantom(crate::phantom::PhantomArguments),
     /// Keep a list of workers that they put themselves on.
@@ -61,6 +68,8 @@ struct ReconArguments {
     /// A parameter for gadgets, NAME=VALUE; may be given several times.
     #[arg(long = "parameter")]
     parameters: Vec<Parameter>,
+    #[command(flatten)]
+    distribution: DistributionArguments,
     /// Print nothing but errors.
     #[arg(short, long)]
     quiet: bool,
@@ -81,6 +90,7 @@ pub async fn run(command_line: CommandLine) -> ExitCode {
     let result = match command_line.command {
         None => server::run(command_line.server).await,
         Some(Command::Recon(arguments)) => recon(arguments).await,
+        Some(Command::Discover(arguments)) => discover(&arguments).await,
         Some(Command::Phantom(arguments)) => phantom(arguments).await,
         Some(Command::Demo(arguments)) => demo(arguments).await,
         Some(Command::Relay(arguments)) => relay(arguments).await,
@@ -96,6 +106,14 @@ pub async fn run(command_line: CommandLine) -> ExitCode {
 
 type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
+async fn discover(arguments: &DiscoverArguments) -> Outcome {
+    let source = distribution::source();
+    match crate::distribution::discover::run(arguments, &source, &mut std::io::stdout()).await? {
+        true => Ok(()),
+        false => Err("no worker answers".into()),
+    }
+}
+
 async fn recon(arguments: ReconArguments) -> Outcome {
     let configuration = Configurations::new().find_or_read(&arguments.configuration)?;
     let name = arguments
@@ -110,6 +128,7 @@ async fn recon(arguments: ReconArguments) -> Outcome {
         output_group: arguments.output_group.or(name).unwrap_or_else(|| "images".into()),
         parameters: parameter::table(arguments.parameters),
         storage: Arc::new(gadgets::context::NoStorage),
+        distribution: Arc::new(arguments.distribution.distribution(distribution::source())),
         capacity: engine::Capacity::default(),
     };
     let output = recon.output.clone();

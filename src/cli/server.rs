@@ -14,10 +14,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{Outcome, Parameter, parameter, storage::StorageArguments};
+use super::{Outcome, Parameter, distribution, parameter, storage::StorageArguments};
 use crate::{
     assemble::{Plan, lines},
     configurations::Configurations,
+    distribution::DistributionArguments,
     relay::{AnnounceOptions, announce},
     server::{self, ServerLimits, Services, info as about},
     stream_mode,
@@ -63,6 +64,8 @@ pub(crate) struct ServerArguments {
     relay: Option<String>,
     #[command(flatten)]
     limits: LimitArguments,
+    #[command(flatten)]
+    distribution: DistributionArguments,
 }
 
 /// The server's bounds. (Ours.)
@@ -135,6 +138,7 @@ pub(super) async fn run(arguments: ServerArguments) -> Outcome {
         configurations,
         codecs: Arc::new(protocol::codec::Codecs::standard()),
         storage,
+        distribution: Arc::new(arguments.distribution.distribution(distribution::source())),
         parameters: Arc::new(parameter::table(arguments.parameters)),
         limits,
     };
@@ -183,7 +187,7 @@ async fn stream(
     let name = configuration.ok_or("--from_stream needs a configuration: -c NAME")?;
     let text = services.configurations.find_or_read(name.as_ref())?;
     let configuration = Configuration::parse(&text).map_err(|errors| lines(&errors))?;
-    let plan = Plan::new(&configuration, services.limits.channel)?;
+    let plan = Plan::new(&configuration, &services.settings())?;
     let input: Box<dyn AsyncRead + Unpin> = match input {
         Some(path) => Box::new(open(&path, tokio::fs::File::open(&path).await)?),
         None => Box::new(tokio::io::stdin()),

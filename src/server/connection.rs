@@ -172,7 +172,7 @@ impl<R: AsyncRead + Unpin> Connection<R> {
         let readers = readers.map_err(|errors| keep(lines(&errors))).ok();
         let writers = Writers::from_configuration(&configuration, &self.services.codecs);
         let writers = writers.map_err(|errors| keep(lines(&errors))).ok();
-        let plan = Plan::new(&configuration, self.services.limits.channel);
+        let plan = Plan::new(&configuration, &self.services.settings());
         let plan = plan.map_err(|errors| keep(errors.to_string())).ok();
         match (plan, readers, writers) {
             (Some(plan), Some(readers), Some(writers)) => Ok((plan, readers, writers)),

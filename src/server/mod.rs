@@ -25,7 +25,7 @@ pub use connection::handle;
 pub use limits::ServerLimits;
 pub use listen::listen;
 
-use crate::configurations::Configurations;
+use crate::{assemble::Settings, configurations::Configurations, distribution::Distribution};
 
 /// What all connections share.
 #[derive(Clone)]
@@ -38,8 +38,21 @@ pub struct Services {
     pub storage: Arc<dyn Storage>,
     /// Parameters for gadgets (`--parameter name=value`).
     pub parameters: Arc<BTreeMap<String, String>>,
+    /// How work is spread over workers.
+    pub distribution: Arc<Distribution>,
     /// Bounds.
     pub limits: ServerLimits,
+}
+
+impl Services {
+    /// What the graph of a connection is assembled with.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            capacity: self.limits.channel,
+            codecs: self.codecs.clone(),
+            distribution: self.distribution.clone(),
+        }
+    }
 }
 
 impl std::fmt::Debug for Services {

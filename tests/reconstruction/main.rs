@@ -30,6 +30,7 @@ async fn reconstruct(input: &Path, configuration: &str, output: &Path) -> Report
         output_group: configuration.to_owned(),
         parameters: BTreeMap::new(),
         storage: Arc::new(gadgets::context::NoStorage),
+        distribution: Arc::default(),
         capacity: engine::Capacity::default(),
     };
     recon

@@ -27,6 +27,7 @@ pub(crate) fn services() -> Services {
         configurations: Configurations::new(),
         codecs: Arc::new(Codecs::standard()),
         storage: Arc::new(gadgets::context::NoStorage),
+        distribution: Arc::default(),
         parameters: Arc::default(),
         limits: ServerLimits::default(),
     }

@@ -11,7 +11,10 @@ use crate::{Context, Flow, grappa::messages::Slice, registry::Configured};
 /// What `AcquisitionFanout` copies: the original has two classes of that name, one for readouts and one for the slices
 /// of real-time GRAPPA, told apart by their library.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "lives for one hop; a box would cost an allocation for each readout")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "lives for one hop; a box would cost an allocation for each readout"
+)]
 pub enum ReadoutOrSlice {
     /// A readout.
     Readout(Acquisition),

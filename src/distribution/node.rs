@@ -1,0 +1,172 @@
+//! The nodes of a configuration that spread work: `distributed` and `puredistributed`.
+//!
+//! ```text
+//!                     ┌── what no worker takes ──────────────────┐
+//!   in ─▶ distributor ┤                                          ├─▶ out
+//!                     └─ parcels ─▶ engine::distribute ─▶ results┘
+//! ```
+
+use std::{
+    collections::HashSet,
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use distributed::{
+    Parcel, Roster, RosterLimits, Source,
+    link::{Setup, Tcp},
+};
+use engine::{
+    BoxError, Capacity, Input, MemoryWorker, Message, Node, NodePath, Output,
+    distribute::{Distribute, DistributeLimits, Event, Packed, SelectorNode, distribute},
+    message_channel,
+};
+use protocol::{Complex32, Complex64, Image, ImageHeader, Pixel};
+
+use super::distributors::Distributors;
+
+/// How this server spreads work: shared by all its connections.
+#[derive(Clone, Debug, Default)]
+pub struct Distribution {
+    /// Where workers come from.
+    pub source: Source,
+    /// Bounds on discovery and links.
+    pub roster: RosterLimits,
+    /// Bounds and habits of the spreading itself.
+    pub limits: DistributeLimits,
+    /// The classes of distributors.
+    pub distributors: Distributors,
+}
+
+/// Builds the nested stream once more: what does the work where there is no worker.
+pub type BuildHere = Arc<dyn Fn() -> Result<Node, BoxError> + Send + Sync>;
+
+/// A nested stream that is to run elsewhere.
+pub struct Nested {
+    /// Name of the node.
+    pub name: String,
+    /// What each worker is told.
+    pub setup: Arc<Setup>,
+    /// The same stream, here.
+    pub build_here: BuildHere,
+    /// What may wait before the links.
+    pub capacity: Capacity,
+}
+
+impl std::fmt::Debug for Nested {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Nested({})", self.name)
+    }
+}
+
+impl Distribution {
+    /// A `distributed` node: the distributor chooses the link of each message; results come as they arrive.
+    pub fn keyed(&self, nested: Nested, distributor: SelectorNode) -> Node {
+        let (name, setup) = (nested.name.clone(), nested.setup.clone());
+        Node::distribute_keyed(
+            name,
+            distributor,
+            move |message| pack(message, &setup),
+            self.spread(nested),
+        )
+    }
+
+    /// A `puredistributed` node: each message is a job; results come in the order of the jobs.
+    pub fn pure(&self, nested: Nested) -> Node {
+        let (name, setup) = (nested.name.clone(), nested.setup.clone());
+        Node::distribute_pure(name, move |message| pack(message, &setup), self.spread(nested))
+    }
+
+    fn spread(&self, nested: Nested) -> Distribute<Parcel, Message> {
+        let roster = Roster::new(self.source.clone(), Tcp, nested.setup, self.roster);
+        let (build, capacity) = (nested.build_here, nested.capacity);
+        let here = MemoryWorker::from_fn("this machine", move |input, output| {
+            run_here(build.clone(), capacity, input, output)
+        });
+        let warned = Mutex::new(HashSet::new());
+        distribute(roster)
+            .local(here)
+            .limits(self.limits)
+            .weigh(Parcel::weight, Message::weight)
+            .fingerprint(fingerprint)
+            .observe(move |event| log(event, &warned))
+    }
+}
+
+/// A message for the links; what no writer takes, no worker could take either.
+fn pack(message: Message, setup: &Arc<Setup>) -> Result<Packed<Parcel>, BoxError> {
+    Ok(Parcel::new(message, setup).map_or_else(Packed::Past, Packed::Taken))
+}
+
+/// The nested stream in this process, from parcels to results.
+async fn run_here(
+    build: BuildHere,
+    capacity: Capacity,
+    mut parcels: Input<Parcel>,
+    output: Output<Message>,
+) -> Result<(), BoxError> {
+    let node = build()?;
+    let (mut messages, input) = message_channel(capacity);
+    let unpacking = async move {
+        loop {
+            match parcels.next().await {
+                Ok(Some(parcel)) => messages.send(parcel.into_message()?).await?,
+                Ok(None) => return Ok::<(), BoxError>(()),
+                Err(interrupted) => {
+                    messages.interrupt(&interrupted.reason);
+                    return Err(interrupted.into());
+                }
+            }
+        }
+    };
+    let running = node.run(NodePath::root().child("this machine"), input, output);
+    let (unpacked, ran) = futures::join!(unpacking, running);
+    match ran {
+        // The stream's own failure is why nobody takes what is unpacked.
+        Err(error) => Err(error.into()),
+        Ok(()) => unpacked,
+    }
+}
+
+/// What must be equal when a worker computes a result that another one gave before: type, size, header of an image.
+fn fingerprint(message: &Message) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    message.type_name().hash(&mut hasher);
+    message.weight().hash(&mut hasher);
+    if let Some(header) = image_header(message) {
+        format!("{header:?}").hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+fn image_header(message: &Message) -> Option<&ImageHeader> {
+    fn of<T: Pixel>(message: &Message) -> Option<&ImageHeader> {
+        message.downcast_ref::<Image<T>>().map(|image| &image.header)
+    }
+    of::<Complex32>(message)
+        .or_else(|| of::<f32>(message))
+        .or_else(|| of::<u16>(message))
+        .or_else(|| of::<i16>(message))
+        .or_else(|| of::<f64>(message))
+        .or_else(|| of::<Complex64>(message))
+        .or_else(|| of::<u32>(message))
+        .or_else(|| of::<i32>(message))
+}
+
+/// Each worker is warned of once; the rest is detail.
+fn log(event: &Event, warned: &Mutex<HashSet<String>>) {
+    let first = |address: &str| {
+        let mut warned = warned.lock().unwrap_or_else(PoisonError::into_inner);
+        warned.insert(address.to_owned())
+    };
+    match event {
+        Event::Refused { address, reason } if first(address) => {
+            tracing::warn!("worker {address} is left out: {reason}");
+        }
+        Event::Lost { address, reason } if first(address) => {
+            tracing::warn!("worker {address} is lost, its work goes elsewhere: {reason}");
+        }
+        Event::Local => tracing::warn!("no worker is there: this machine does the work"),
+        other => tracing::info!("{other:?}"),
+    }
+}

@@ -1,0 +1,125 @@
+//! From the configuration of a node that spreads work to the node itself.
+
+use std::sync::Arc;
+
+use distributed::link::Setup;
+use engine::{BoxError, Node};
+use gadgets::Context;
+use protocol::{
+    Limits,
+    codec::{Readers, Writers},
+    configuration::{Component, Configuration, Distributed, Endpoint, PureDistributed, Stream},
+};
+
+use super::{Nested, node::BuildHere};
+use crate::assemble::{AssemblyError, Plan, Settings, lines};
+
+/// A `distributed` or `puredistributed` node whose parts are all understood.
+pub(crate) struct SpreadPlan {
+    pub(crate) name: &'static str,
+    /// `None`: each message is a job for any worker.
+    distributor: Option<Component>,
+    /// What a worker is told; also what is built where there is no worker.
+    configuration: Configuration,
+    readers: Readers,
+    writers: Writers,
+    settings: Settings,
+}
+
+impl SpreadPlan {
+    /// Understands a `distributed` node.
+    pub(crate) fn keyed(node: &Distributed, settings: &Settings, errors: &mut Vec<AssemblyError>) -> Option<Self> {
+        let distributor = &node.distributor;
+        let known = settings.distribution.distributors.find(&distributor.class).is_some();
+        if !known {
+            errors.push(AssemblyError::UnknownClass {
+                gadget: distributor.name.clone(),
+                class: distributor.class.clone(),
+                nearest: None,
+                position: distributor.position,
+            });
+        }
+        let plan = Self::new(
+            "Distributed",
+            (&node.readers, &node.writers),
+            &node.stream,
+            settings,
+            errors,
+        )?;
+        known.then(|| Self {
+            distributor: Some(distributor.clone()),
+            ..plan
+        })
+    }
+
+    /// Understands a `puredistributed` node.
+    pub(crate) fn pure(node: &PureDistributed, settings: &Settings, errors: &mut Vec<AssemblyError>) -> Option<Self> {
+        Self::new(
+            "PureDistributed",
+            (&node.readers, &node.writers),
+            &node.stream,
+            settings,
+            errors,
+        )
+    }
+
+    fn new(
+        name: &'static str,
+        (readers, writers): (&[Endpoint], &[Endpoint]),
+        stream: &Stream,
+        settings: &Settings,
+        errors: &mut Vec<AssemblyError>,
+    ) -> Option<Self> {
+        let configuration = Configuration::for_worker(readers, writers, stream);
+        let readers = Readers::from_endpoints(readers, &settings.codecs);
+        let readers = readers
+            .map_err(|found| errors.extend(found.into_iter().map(Into::into)))
+            .ok();
+        let writers = Writers::from_endpoints(writers, &settings.codecs);
+        let writers = writers
+            .map_err(|found| errors.extend(found.into_iter().map(Into::into)))
+            .ok();
+        Some(Self {
+            name,
+            distributor: None,
+            configuration,
+            readers: readers?,
+            writers: writers?,
+            settings: settings.clone(),
+        })
+    }
+
+    /// Builds the node. What each worker is told is written here, once.
+    pub(crate) fn build(self, context: &Context) -> Result<Node, BoxError> {
+        let Settings {
+            capacity,
+            codecs,
+            distribution,
+        } = &self.settings;
+        let endpoints = (self.readers, self.writers);
+        let (configuration, header) = (self.configuration.to_xml(), context.header.to_xml());
+        let setup = Setup::new(&configuration, &header, endpoints, codecs, Limits::default())?;
+        let distributor = match &self.distributor {
+            None => None,
+            Some(component) => {
+                let build = distribution.distributors.find(&component.class);
+                let build = build.ok_or_else(|| format!("unknown distributor \"{}\"", component.class))?;
+                Some(build(component, context).map_err(|errors| lines(&errors))?)
+            }
+        };
+        let nested = Nested {
+            name: self.name.into(),
+            setup: Arc::new(setup),
+            build_here: build_here(self.configuration, self.settings.clone(), context.clone()),
+            capacity: *capacity,
+        };
+        Ok(match distributor {
+            Some(distributor) => distribution.keyed(nested, distributor),
+            None => distribution.pure(nested),
+        })
+    }
+}
+
+fn build_here(configuration: Configuration, settings: Settings, context: Context) -> BuildHere {
+    Arc::new(move || Ok(Plan::new(&configuration, &settings)?.build(&context)?))
+}
