@@ -57,6 +57,7 @@ async fn measure(images: u16) -> Vec<Duration> {
         codecs: Arc::new(Codecs::standard()),
         storage: Arc::new(gadgets::context::NoStorage),
         parameters: Arc::default(),
+        distribution: Arc::default(),
         limits: ServerLimits::default(),
     };
     let server = tokio::spawn(serve(vec![listener], Arc::new(services), std::future::pending()));

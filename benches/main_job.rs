@@ -57,6 +57,7 @@ fn recon(criterion: &mut Criterion) {
                 output_group: "default".into(),
                 parameters: BTreeMap::new(),
                 storage: Arc::new(NoStorage),
+                distribution: Arc::default(),
                 capacity: engine::Capacity::default(),
             };
             runtime.block_on(recon.run()).expect("a reconstruction")
