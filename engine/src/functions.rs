@@ -142,7 +142,7 @@ impl<T: Send + 'static> Gadget for Forward<T> {
     }
 }
 
-/// A pure gadget as a gadget, one message at a time in the task itself: for quick ones. [`par_map`](crate::par_map)
+/// A pure gadget as a gadget, one message at a time in the task itself: for quick ones. [`par_map`](crate::par_map())
 /// takes it to the numeric threads.
 pub fn lift<P: PureGadget>(gadget: P) -> Lift<P> {
     Lift(gadget)

@@ -3,7 +3,7 @@
 //! The original keeps such blobs in a server of its own, the MRD storage server. The same interface
 //! (`/v1/blobs/...`, tags, time to live, health check) is built in here:
 //!
-//! - [`BlobStore`] keeps blobs in a folder: the index in a [redb](redb) file, the bytes in one file per blob. redb is
+//! - [`BlobStore`] keeps blobs in a folder: the index in a [redb] file, the bytes in one file per blob. redb is
 //!   pure Rust, one file, and its transactions survive a crash at any moment; blobs stay outside of it so that a large
 //!   one is streamed and never lies in memory as a whole.
 //! - [`StorageServer`] serves a store over HTTP, so that other programs can use it.

@@ -20,15 +20,15 @@ use crate::registry::Entry;
 
 /// The classes of this folder.
 pub(crate) static ENTRIES: &[Entry] = &[
-    Entry::gadget::<slice_accumulator::SliceAccumulator>("SliceAccumulator", "Gathers the readouts of a slice"),
-    Entry::gadget::<image_accumulator::ImageAccumulator>("ImageAccumulator", "Aliased coil images of each slice"),
+    Entry::gadget::<slice_accumulator::SliceAccumulator>("SliceAccumulator", "Gathers the readouts of a slice."),
+    Entry::gadget::<image_accumulator::ImageAccumulator>("ImageAccumulator", "Aliased coil images of each slice."),
     Entry::gadget::<weights::WeightsCalculator>(
         "cpuWeightsCalculator",
-        "GRAPPA weights from the calibration lines of each slice so far",
+        "GRAPPA weights from the calibration lines of each slice so far.",
     ),
-    Entry::merge::<unmixing::Unmixing>("Unmixing", "Unaliases each image with the weights its data justify"),
+    Entry::merge::<unmixing::Unmixing>("Unmixing", "Unaliases each image with the weights its data justify."),
     Entry::pure::<channel_reorderer::ChannelReorderer>(
         "ChannelReorderer",
-        "Moves the channels that are not to be combined to the end",
+        "Moves the channels that are not to be combined to the end.",
     ),
 ];

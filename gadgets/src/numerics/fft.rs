@@ -47,7 +47,7 @@ pub fn centred(data: &mut [Complex32], shape: &[usize], direction: Direction) {
     transform(data, shape, direction, true);
 }
 
-/// As [`centred`], the blocks spread over the numeric threads. Call it where [`engine::compute`] runs the work.
+/// As [`centred`], the blocks spread over the numeric threads. Call it where [`engine::compute()`] runs the work.
 ///
 /// # Panics
 /// When the length of `data` is not a multiple of the block's.

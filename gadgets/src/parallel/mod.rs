@@ -23,14 +23,14 @@ crate::properties! {
 pub(crate) static ENTRIES: &[Entry] = &[
     Entry::branch::<FanoutOf<ReadoutOrSlice>>(
         "AcquisitionFanout",
-        "Copies every readout, or slice of readouts, to every lane",
+        "Copies every readout, or slice of readouts, to every lane.",
     ),
-    Entry::branch::<FanoutOf<Waveform>>("WaveformFanout", "Copies every waveform to every lane"),
-    Entry::branch::<FanoutOf<AnyImage>>("ImageFanout", "Copies every image to every lane"),
-    Entry::pure::<ImageInverter>("ImageInverter", "Turns each pixel into the largest pixel minus it"),
+    Entry::branch::<FanoutOf<Waveform>>("WaveformFanout", "Copies every waveform to every lane."),
+    Entry::branch::<FanoutOf<AnyImage>>("ImageFanout", "Copies every image to every lane."),
+    Entry::pure::<ImageInverter>("ImageInverter", "Turns each pixel into the largest pixel minus it."),
     Entry::merge::<ImageLayerer>(
         "ImageLayerer",
-        "Joins the images of the lanes \"unchanged\" and \"inverted\" in pairs",
+        "Joins the images of the lanes \"unchanged\" and \"inverted\" in pairs.",
     ),
-    Entry::merge::<UnorderedMerge>("UnorderedMerge", "Passes on what the lanes give, as it comes"),
+    Entry::merge::<UnorderedMerge>("UnorderedMerge", "Passes on what the lanes give, as it comes."),
 ];
