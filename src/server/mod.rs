@@ -7,6 +7,7 @@ pub mod info;
 mod limits;
 mod listen;
 pub(crate) mod read;
+mod unsent;
 mod write;
 
 use std::{collections::BTreeMap, future::Future, sync::Arc};

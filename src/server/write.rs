@@ -12,6 +12,8 @@ use tokio::{
 };
 use tracing::warn;
 
+use super::unsent::Unsent;
+
 /// What the server itself has to say.
 pub(super) enum Say {
     /// The answer to a query: said at once.
@@ -55,7 +57,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     /// Runs until everything was said or the client is gone. Dropping the graph's output then stops the graph.
     pub(super) async fn run(mut self, mut orders: mpsc::Receiver<Say>) -> io::Result<Sent> {
         let mut stream: Option<Input<Message>> = None;
-        let mut refused = Vec::new();
+        let mut unsent = Unsent::default();
         loop {
             tokio::select! {
                 biased;
@@ -70,10 +72,10 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
                     }
                     Some(Say::Finish { errors, done }) => {
                         if let Some(stream) = stream.take() {
-                            self.pump(stream, &mut refused).await?;
+                            self.pump(stream, &mut unsent).await?;
                         }
-                        for error in errors.iter().chain(&refused) {
-                            if let Err(error) = self.outgoing.text(error) {
+                        for words in errors.into_iter().chain(unsent.words()) {
+                            if let Err(error) = self.outgoing.text(&words) {
                                 warn!("the client cannot be told: {error}");
                             }
                         }
@@ -86,7 +88,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
                     None => return Ok(self.sent),
                 },
                 message = next(&mut stream) => match (message, &mut stream) {
-                    (Some(message), Some(stream)) => self.send(message, stream, &mut refused).await?,
+                    (Some(message), Some(stream)) => self.send(message, stream, &mut unsent).await?,
                     _ => stream = None,
                 },
             }
@@ -94,37 +96,30 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     }
 
     /// Sends all that still comes.
-    async fn pump(&mut self, mut stream: Input<Message>, refused: &mut Vec<String>) -> io::Result<()> {
+    async fn pump(&mut self, mut stream: Input<Message>, unsent: &mut Unsent) -> io::Result<()> {
         // Whether the stream ended or broke off is told by the graph's own result.
         while let Ok(Some(message)) = stream.next().await {
-            self.send(message, &mut stream, refused).await?;
+            self.send(message, &mut stream, unsent).await?;
         }
         Ok(())
     }
 
     /// Encodes this message and those that wait behind it, then writes them in one go.
-    async fn send(&mut self, first: Message, stream: &mut Input<Message>, refused: &mut Vec<String>) -> io::Result<()> {
-        self.encode(&first, refused);
+    async fn send(&mut self, first: Message, stream: &mut Input<Message>, unsent: &mut Unsent) -> io::Result<()> {
+        self.encode(&first, unsent);
         while self.outgoing.buffer().len() < WRITE_SIZE {
             match stream.next().now_or_never() {
-                Some(Ok(Some(message))) => self.encode(&message, refused),
+                Some(Ok(Some(message))) => self.encode(&message, unsent),
                 _ => break,
             }
         }
         self.flush().await
     }
 
-    fn encode(&mut self, message: &Message, refused: &mut Vec<String>) {
+    fn encode(&mut self, message: &Message, unsent: &mut Unsent) {
         match self.outgoing.message(message.payload(), message.type_name()) {
             Ok(()) => self.sent.messages += 1,
-            Err(error) => {
-                // The run goes on: other messages may have a writer. Said once for each kind.
-                let words = format!("[Connection Main Thread/Writers] ERROR: {error}");
-                if !refused.contains(&words) && refused.len() < 16 {
-                    warn!("{error}");
-                    refused.push(words);
-                }
-            }
+            Err(error) => unsent.count(&error),
         }
     }
 

@@ -9,6 +9,7 @@ use gadgetron::{
 use protocol::{
     AnyImage, Limits, Pixel,
     codec::{Codecs, Payload, Readers},
+    recording::{Side, list},
     session::{Event, Incoming},
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
@@ -110,18 +111,8 @@ pub(crate) async fn exchange(services: &Arc<Services>, chunks: impl IntoIterator
 
 /// Where the messages of a client's bytes begin and end: offsets of all boundaries, 0 and the length included.
 pub(crate) fn boundaries(bytes: &[u8]) -> Vec<usize> {
-    let mut incoming = Incoming::server(Limits::default());
-    let mut offsets = vec![0];
-    let mut fed = 0;
-    while fed < bytes.len() {
-        incoming.handle_bytes(&bytes[fed..=fed]);
-        fed += 1;
-        while let Some(event) = incoming.poll_event().expect("recorded bytes are well formed") {
-            if matches!(event, Event::Configuration(_) | Event::ConfigurationName(_)) {
-                incoming.set_readers(Readers::standard());
-            }
-            offsets.push(fed);
-        }
-    }
-    offsets
+    list(bytes, Side::ToServer, Readers::standard())
+        .map(|message| message.expect("recorded bytes are well formed").offset as usize)
+        .chain([bytes.len()])
+        .collect()
 }
