@@ -177,25 +177,9 @@ fn file_name(prefix: &str, header: &IsmrmrdHeader, now: SystemTime) -> String {
 
 /// `YYYYMMDD-HHMMSS` in UTC.
 fn time_stamp(now: SystemTime) -> String {
-    let seconds = now
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs());
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    // Years that begin in March end with the leap day; 400 of them have 146097 days (proleptic Gregorian calendar).
-    let days = days + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let march_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * march_month + 2) / 5 + 1;
-    let month = if march_month < 10 {
-        march_month + 3
-    } else {
-        march_month - 9
-    };
-    let year = 400 * era + year_of_era + u64::from(month <= 2);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{year:04}{month:02}{day:02}-{hour:02}{minute:02}{second:02}")
+    // A clock outside the years -9999 to 9999 is broken; the name is unique enough without it.
+    let now = jiff::Timestamp::try_from(now).unwrap_or_default();
+    now.strftime("%Y%m%d-%H%M%S").to_string()
 }
 
 #[cfg(test)]
