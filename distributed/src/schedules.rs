@@ -79,12 +79,11 @@ struct World {
     dice: Mutex<Dice>,
     /// Some workers misbehave on every connection, others on some, others never.
     wicked: HashMap<Address, u64>,
-    keyed: bool,
     open: Arc<AtomicUsize>,
 }
 
 impl World {
-    fn new(dice: &mut Dice, keyed: bool) -> (Self, Vec<Address>) {
+    fn new(dice: &mut Dice) -> (Self, Vec<Address>) {
         let count = 1 + dice.roll(5);
         let addresses: Vec<Address> = (1..=count).map(|n| format!("w{n}:9002").parse().unwrap()).collect();
         let wicked = addresses
@@ -94,7 +93,6 @@ impl World {
         let world = Self {
             dice: Mutex::new(Dice(dice.roll(u64::MAX))),
             wicked,
-            keyed,
             open: Arc::default(),
         };
         (world, addresses)
@@ -128,11 +126,6 @@ impl Connector for World {
                     }
                 },
             }
-        };
-        // Only a job owes a known number of results: a worker of a key that says it is done has to be believed.
-        let deed = match deed {
-            Deed::CloseEarly { after } if self.keyed => Deed::Die { after },
-            deed => deed,
         };
         if let Deed::Refuse = deed {
             return Err(io::ErrorKind::ConnectionRefused.into());
@@ -270,7 +263,7 @@ fn jobs_come_back_once_each_in_order_whatever_workers_do() {
     for seed in 0..600 {
         simulated(seed, |mut dice| async move {
             let count = dice.roll(60) as u32;
-            let (world, addresses) = World::new(&mut dice, false);
+            let (world, addresses) = World::new(&mut dice);
             let open = world.open.clone();
             let setup = setup();
             let mut results = Vec::new();
@@ -290,7 +283,7 @@ fn keys_get_all_their_results_in_order_whatever_workers_do() {
         simulated(seed, |mut dice| async move {
             let count = dice.roll(60) as u32;
             let keys = 1 + dice.roll(5) as u32;
-            let (world, addresses) = World::new(&mut dice, true);
+            let (world, addresses) = World::new(&mut dice);
             let open = world.open.clone();
             let setup = setup();
             let mut results = Vec::new();
@@ -299,7 +292,7 @@ fn keys_get_all_their_results_in_order_whatever_workers_do() {
                 number += 1;
                 (number - 1) % keys
             });
-            let keyed = spread(world, addresses, &setup).keyed(round_robin);
+            let keyed = spread(world, addresses, &setup).one_each().keyed(round_robin);
             let run = keyed.run_over(stream::iter(parcels(count, &setup)), &mut results).await;
             run.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
             let mut results = values(results);

@@ -121,11 +121,15 @@ proptest! {
 
     #[test]
     fn keys_give_the_multiset_with_order_in_each_key_whatever_links_do(
-        inputs in inputs(60), mut schedules in fault_schedules(4, 8), paces in delays(40), keys in 1..6_u32,
+        inputs in inputs(60), mut schedules in fault_schedules(4, 8), paces in delays(40), keys in 1..6_u32, one_each: bool,
     ) {
-        // A stateful worker may give any number of results and then close: none is one too many or too few.
-        schedules.iter_mut().flatten().filter(|fault| matches!(fault, Fault::Twice(_) | Fault::CloseAfter(_))).for_each(|fault| *fault = Fault::None);
-        let keyed = distribute(workers(schedules, paces)).limits(patient()).fingerprint(|result| *result);
+        let mut keyed = distribute(workers(schedules.clone(), paces.clone())).one_each().matching(|job, result| square(*job) == *result);
+        if !one_each {
+            // A stateful worker may give any number of results and then close: none is one too many or too few.
+            schedules.iter_mut().flatten().filter(|fault| matches!(fault, Fault::Twice(_) | Fault::CloseAfter(_))).for_each(|fault| *fault = Fault::None);
+            keyed = distribute(workers(schedules, paces));
+        }
+        let keyed = keyed.limits(patient()).fingerprint(|result| *result);
         let (outputs, result) = Harness::paused().run(keyed.keyed(by_key(move |n: &u32| n % keys)), inputs.clone());
         prop_assert!(result.is_ok(), "{:?}", result);
         for key in 0..keys {

@@ -198,8 +198,9 @@ impl Planner<'_> {
     /// What runs elsewhere is understood here: a worker would find the same errors, late and far away.
     fn distributed(&mut self, node: &Distributed) -> Option<Step> {
         let before = self.errors.len();
-        let _ = self.stream(&node.stream);
-        let plan = SpreadPlan::keyed(node, self.settings, &mut self.errors);
+        let steps = self.stream(&node.stream);
+        let pure = !steps.is_empty() && steps.iter().all(|step| matches!(step, Step::Pure { .. }));
+        let plan = SpreadPlan::keyed(node, pure, self.settings, &mut self.errors);
         (self.errors.len() == before).then_some(spread(plan?))
     }
 

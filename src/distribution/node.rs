@@ -51,6 +51,8 @@ pub struct Nested {
     pub build_here: BuildHere,
     /// What may wait before the links.
     pub capacity: Capacity,
+    /// Every message has exactly one result: all gadgets are pure.
+    pub one_each: bool,
 }
 
 impl std::fmt::Debug for Nested {
@@ -79,17 +81,21 @@ impl Distribution {
 
     fn spread(&self, nested: Nested) -> Distribute<Parcel, Message> {
         let roster = Roster::new(self.source.clone(), Tcp, nested.setup, self.roster);
-        let (build, capacity) = (nested.build_here, nested.capacity);
+        let (build, capacity, one_each) = (nested.build_here, nested.capacity, nested.one_each);
         let here = MemoryWorker::from_fn("this machine", move |input, output| {
             run_here(build.clone(), capacity, input, output)
         });
         let warned = Mutex::new(HashSet::new());
-        distribute(roster)
+        let spread = distribute(roster)
             .local(here)
             .limits(self.limits)
             .weigh(Parcel::weight, Message::weight)
             .fingerprint(fingerprint)
-            .observe(move |event| log(event, &warned))
+            .observe(move |event| log(event, &warned));
+        match one_each {
+            true => spread.one_each(),
+            false => spread,
+        }
     }
 }
 
@@ -166,6 +172,16 @@ fn log(event: &Event, warned: &Mutex<HashSet<String>>) {
         Event::Lost { address, reason } if first(address) => {
             tracing::warn!("worker {address} is lost, its work goes elsewhere: {reason}");
         }
+        Event::Few {
+            key,
+            address,
+            messages,
+            results,
+            most,
+        } => tracing::warn!(
+            "worker {address} gave key {key} {results} results for {messages} messages and closed in good order; the most \
+             for as many messages: {most}"
+        ),
         Event::Local => tracing::warn!("no worker is there: this machine does the work"),
         other => tracing::info!("{other:?}"),
     }

@@ -24,11 +24,18 @@ pub(crate) struct SpreadPlan {
     readers: Readers,
     writers: Writers,
     settings: Settings,
+    /// All gadgets are pure: every message has exactly one result.
+    one_each: bool,
 }
 
 impl SpreadPlan {
-    /// Understands a `distributed` node.
-    pub(crate) fn keyed(node: &Distributed, settings: &Settings, errors: &mut Vec<AssemblyError>) -> Option<Self> {
+    /// Understands a `distributed` node. `pure`: all its gadgets are.
+    pub(crate) fn keyed(
+        node: &Distributed,
+        pure: bool,
+        settings: &Settings,
+        errors: &mut Vec<AssemblyError>,
+    ) -> Option<Self> {
         let distributor = &node.distributor;
         let known = settings.distribution.distributors.find(&distributor.class).is_some();
         if !known {
@@ -48,6 +55,7 @@ impl SpreadPlan {
         )?;
         known.then(|| Self {
             distributor: Some(distributor.clone()),
+            one_each: pure,
             ..plan
         })
     }
@@ -86,6 +94,7 @@ impl SpreadPlan {
             readers: readers?,
             writers: writers?,
             settings: settings.clone(),
+            one_each: true,
         })
     }
 
@@ -112,6 +121,7 @@ impl SpreadPlan {
             setup: Arc::new(setup),
             build_here: build_here(self.configuration, self.settings.clone(), context.clone()),
             capacity: *capacity,
+            one_each: self.one_each,
         };
         Ok(match distributor {
             Some(distributor) => distribution.keyed(nested, distributor),

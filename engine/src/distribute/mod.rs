@@ -115,6 +115,21 @@ pub enum Event {
         /// The second worker's address.
         address: String,
     },
+    /// Keyed: a worker closed in good order, but gave a key no result at all, or fewer than others gave to as many
+    /// messages. Told at the end of a run, and no failure: only where it was said that every message has
+    /// [`one_each`](Distribute::one_each) is it known what a worker owes.
+    Few {
+        /// The key.
+        key: String,
+        /// The worker's address.
+        address: String,
+        /// What it got.
+        messages: usize,
+        /// What it gave.
+        results: usize,
+        /// The most that any key with as many messages was given.
+        most: usize,
+    },
     /// The bytes kept for replays are too many: the oldest key could not be repeated now. Said once.
     Unrepeatable {
         /// The limit in bytes.
@@ -135,6 +150,7 @@ pub struct Distribute<I, O> {
     weigh_result: fn(&O) -> usize,
     fingerprint: fn(&O) -> u64,
     matching: fn(&I, &O) -> bool,
+    one_each: bool,
 }
 
 /// Begins a distribution over `workers`.
@@ -154,6 +170,7 @@ where
         weigh_result: |_| size_of::<O>(),
         fingerprint: |_| 0,
         matching: |_, _| true,
+        one_each: false,
     }
 }
 
@@ -195,8 +212,16 @@ where
         self
     }
 
-    /// Pure: whether a result can be that of a job (by their headers, say). Links carry no job numbers: without it, a
-    /// worker that answers one job twice is found out only when it has answered more than it was asked.
+    /// Keyed: every message has exactly one result, in order, as where pure gadgets run on the far side. A worker that
+    /// closes in good order with fewer, or gives more, has failed then; otherwise nobody can know what it owes.
+    pub fn one_each(mut self) -> Self {
+        self.one_each = true;
+        self
+    }
+
+    /// Whether a result can be that of a message (by their headers, say), where each message has one result. Links
+    /// carry no numbers: without it, a worker that answers one message twice is found out only when it has answered
+    /// more than it was asked.
     pub fn matching(mut self, matching: fn(&I, &O) -> bool) -> Self {
         self.matching = matching;
         self
@@ -204,21 +229,23 @@ where
 
     /// Every message is a job for any link; the results come in input order.
     ///
-    /// Holds at most: the windows of all links, [`DistributeLimits::reorder`] results, and one job for each link that
-    /// is being opened, at least one.
+    /// Holds at most: the windows of all links, [`DistributeLimits::reorder`] results (the one in the hand of the output
+    /// included), and one job for each link that is being opened, at least one.
     pub fn pure(self) -> Pure<I, O> {
         Pure::new(self, true)
     }
 
-    /// Every message is a job for any link; the results come as they arrive.
+    /// Every message is a job for any link; the results come as they arrive. Holds as much as [`Distribute::pure`].
     pub fn pure_unordered(self) -> Pure<I, O> {
         Pure::new(self, false)
     }
 
-    /// Every key has a link of its own; the results come as they arrive, in order within a key.
+    /// Every key has a link of its own; the results come as they arrive, in order within a key. There is no order over
+    /// all keys to restore: a key may give any number of results, at any time.
     ///
-    /// Holds at most, for each key: [`DistributeLimits::key_queue`] messages, one in the hand on either side of the
-    /// link, and what the link holds; beside them the copies for a replay, [`DistributeLimits::replay_bytes`] in all.
+    /// Holds at most one message in the hand of the selector, and for each key: [`DistributeLimits::key_queue`] messages,
+    /// one in the hand on either side of the link, and what the link holds; beside them the copies for a replay,
+    /// [`DistributeLimits::replay_bytes`] in all, and a number for each result of a key that can be repeated.
     pub fn keyed<S: Selector<In = I>>(self, selector: S) -> Keyed<S, O> {
         Keyed::new(self, selector)
     }

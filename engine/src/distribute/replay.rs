@@ -105,6 +105,13 @@ impl<I: Clone> Replay<I> {
         }
     }
 
+    /// What `look` says of the message `index` of the key; `None` when it is kept no longer.
+    pub(super) fn look<T>(&self, key: u64, index: usize, look: impl FnOnce(&I) -> T) -> Option<T> {
+        let store = self.lock();
+        let message = store.keys.get(&key)?.messages.get(index)?;
+        Some(look(message))
+    }
+
     /// Whether the key can be repeated from its first message on.
     pub(super) fn is_complete(&self, key: u64) -> bool {
         self.lock().keys.get(&key).is_some_and(|kept| kept.complete)

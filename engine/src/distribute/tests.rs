@@ -72,6 +72,7 @@ async fn every_fault_is_survived_as_long_as_one_worker_is_left() {
         Fault::HangAfter(5, 30 * second),
         Fault::Twice(3),
         Fault::GarbageAfter(4),
+        Fault::PanicAfter(2),
         Fault::CloseAfter(0),
         Fault::CloseAfter(6),
     ] {
@@ -80,10 +81,10 @@ async fn every_fault_is_survived_as_long_as_one_worker_is_left() {
         let (out, result) = collect(settings.pure(), 0..60).await;
         result.unwrap();
         assert_eq!(out, doubled(0..60), "pure, {fault:?}");
-        if fault == Fault::Twice(3) {
-            continue; // With keys, a worker may give any number of results.
-        }
-        let (mut out, result) = collect(distribute(workers()).keyed(by_key(|n: &u64| n % 3)), 0..60).await;
+        let settings = distribute(workers())
+            .one_each()
+            .matching(|job, result| *result == job * 2);
+        let (mut out, result) = collect(settings.keyed(by_key(|n: &u64| n % 3)), 0..60).await;
         result.unwrap();
         for key in 0..3 {
             let of_key: Vec<_> = out.iter().copied().filter(|n| n / 2 % 3 == key).collect();
@@ -248,6 +249,60 @@ async fn a_replay_that_differs_is_an_error() {
     let (_, result) = collect(settings.keyed(by_key(|_: &u64| 'k')), 0..5).await;
     let words = "distribute: key 'k': worker odd gave another result 1 than the worker before it";
     assert_eq!(result.unwrap_err().to_string(), words);
+}
+
+/// Answers every message but the last one, and closes in good order.
+fn short(name: &str) -> AnyWorker<u64, u64> {
+    Arc::new(MemoryWorker::new(name, || {
+        gadget_fn(|mut input: Input<u64>, mut output: Output<u64>| async move {
+            let mut before = None;
+            while let Some(n) = input.next().await? {
+                if let Some(before) = before.replace(n) {
+                    output.send(before * 2).await?;
+                }
+            }
+            Ok(())
+        })
+    }))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_closes_short_has_failed_where_every_message_has_one_result() {
+    let (settings, log) = logged(vec![short("short"), worker("whole", 0, &[])]);
+    let (out, result) = collect(settings.one_each().keyed(by_key(|_: &u64| 0)), 0..5).await;
+    result.unwrap();
+    assert_eq!(out, doubled(0..5));
+    let lost = Event::Lost {
+        address: "short".into(),
+        reason: "closed the stream and owed 1 results".into(),
+    };
+    assert_eq!(*log.lock().unwrap(), [lost]);
+    let alone = distribute(vec![]).local(local()).one_each();
+    let (out, result) = collect(alone.keyed(by_key(|_: &u64| 0)), 0..5).await;
+    result.unwrap();
+    assert_eq!(out, doubled(0..5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_a_worker_may_give_any_number_of_results_few_are_told_of() {
+    // Two keys of 3 messages, one of 1.
+    let keys = || by_key(|n: &u64| [0, 0, 0, 1, 1, 1, 2][*n as usize]);
+    let (settings, log) = logged(vec![short("short"), worker("whole", 0, &[])]);
+    collect(settings.keyed(keys()), 0..7).await.1.unwrap();
+    let few = |key: &str, messages, results, most| Event::Few {
+        key: key.into(),
+        address: "short".into(),
+        messages,
+        results,
+        most,
+    };
+    let mut events = log.lock().unwrap().clone();
+    events.sort_by_key(|event| format!("{event:?}"));
+    assert_eq!(events, [few("0", 3, 2, 3), few("2", 1, 0, 0)]);
+
+    let (settings, log) = logged(vec![worker("a", 0, &[]), worker("b", 0, &[])]);
+    collect(settings.keyed(keys()), 0..7).await.1.unwrap();
+    assert_eq!(*log.lock().unwrap(), []);
 }
 
 #[tokio::test(start_paused = true)]

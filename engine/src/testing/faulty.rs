@@ -30,6 +30,8 @@ pub enum Fault {
     Twice(usize),
     /// After so many results, something comes that is no result.
     GarbageAfter(usize),
+    /// What drives the link panics after so many results.
+    PanicAfter(usize),
     /// The worker closes in good order after so many results, whatever it owes.
     CloseAfter(usize),
 }
@@ -130,6 +132,10 @@ fn spoil<I: Send + 'static, O: Send + 'static>(
                 sender.interrupt(reason);
                 return Err(BoxError::from(reason));
             }
+            assert!(
+                !matches!(fault, Fault::PanicAfter(after) if after == count),
+                "on purpose, after {count} results"
+            );
             if matches!(fault, Fault::CloseAfter(after) if after == count) {
                 return Ok(());
             }

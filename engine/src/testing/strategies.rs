@@ -28,6 +28,7 @@ pub fn fault(results: usize) -> impl Strategy<Value = Fault> + Clone {
         (0..=results).prop_map(Fault::DieAfter),
         (0..=results, 1..=30_000_u64).prop_map(|(after, ms)| Fault::HangAfter(after, Duration::from_millis(ms))),
         (0..=results).prop_map(Fault::GarbageAfter),
+        (0..=results).prop_map(Fault::PanicAfter),
         (0..=results).prop_map(Fault::CloseAfter),
         (0..=results).prop_map(Fault::Twice),
     ]

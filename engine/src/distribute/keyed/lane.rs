@@ -1,22 +1,18 @@
 //! The life of one key: a link, and another one when that is lost, with everything sent again and nothing passed on
 //! twice.
 
-use std::{
-    panic::AssertUnwindSafe,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
-    },
-};
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures::FutureExt;
 use tokio::sync::mpsc;
 
-use super::Shared;
+use super::{
+    Finished, Shared,
+    attempt::{Attempt, Carried},
+};
 use crate::{
-    BoxError, Closed, Input, Interrupted, Link, Output,
-    distribute::{DistributeError, Event, Failure, replay::Next},
-    link::AnyWorker,
+    BoxError, Link, Output,
+    distribute::{DistributeError, Event, Failure},
     place::panic_words,
 };
 
@@ -26,22 +22,34 @@ pub(super) struct Lane<I, O: Send + 'static> {
     key: String,
     feed: Feed<I>,
     output: Output<O>,
-    /// The fingerprints of the results that were passed on.
+    /// The fingerprints of the results that were passed on, as long as the key can be repeated.
     passed: Vec<u64>,
 }
 
-struct Feed<I> {
+/// The messages of one key as they come.
+pub(super) struct Feed<I> {
     queue: mpsc::Receiver<I>,
     /// All messages so far.
-    fresh: usize,
+    pub(super) fresh: usize,
     /// No more come.
-    ended: bool,
+    pub(super) ended: bool,
+}
+
+impl<I> Feed<I> {
+    pub(super) async fn next(&mut self) -> Option<I> {
+        if self.ended {
+            return None;
+        }
+        let message = self.queue.recv().await;
+        self.ended = message.is_none();
+        message
+    }
 }
 
 /// How a link ended.
-enum Ended {
-    /// The worker is done.
-    Well,
+pub(super) enum Ended {
+    /// The worker is done, with so many results.
+    Well(usize),
     /// Another worker may do better.
     Fault(BoxError),
     /// No other worker would.
@@ -93,15 +101,21 @@ where
                     continue;
                 }
             };
-            let bytes = AtomicUsize::new(0);
-            let attempt = AssertUnwindSafe(self.attempt(&worker, link, local, &bytes)).catch_unwind();
+            let carried = Carried::default();
+            let attempt = AssertUnwindSafe(self.attempt(&address, link, local, &carried)).catch_unwind();
             let ended = attempt
                 .await
                 .unwrap_or_else(|panic| Ended::Fault(panic_words(&*panic).into()));
             let error = match ended {
-                Ended::Well => {
-                    self.shared.roster().released(&address, bytes.into_inner(), false);
+                Ended::Well(results) => {
+                    self.shared.roster().released(&address, carried.bytes(), false);
                     self.shared.replay.close(self.number);
+                    self.shared.finished(Finished {
+                        key: self.key,
+                        address: (!local).then_some(address),
+                        messages: carried.messages(),
+                        results,
+                    });
                     return Ok(());
                 }
                 Ended::Fatal(error) => return Err(error),
@@ -111,7 +125,7 @@ where
             failures.push(failure(&error));
             let Failure { address: lost, reason } = failure(&error);
             let event = Event::Lost { address: lost, reason };
-            self.shared.lose(&address, bytes.into_inner(), &event).await;
+            self.shared.lose(&address, carried.bytes(), &event).await;
             let key = self.key.clone();
             if failures.len() >= self.shared.settings.limits.failures.max(1) {
                 return Err(DistributeError::Key { key, failures }.into());
@@ -123,132 +137,16 @@ where
         }
     }
 
-    async fn attempt(&mut self, worker: &AnyWorker<I, O>, link: Link<I, O>, local: bool, bytes: &AtomicUsize) -> Ended {
-        let Link { input, output, outcome } = link;
-        let written = AtomicBool::new(false);
-        let Self {
-            shared,
-            number,
-            key,
-            feed,
-            output: results,
-            passed,
-        } = self;
-        let write = write(shared, *number, worker.address(), feed, input, bytes, &written);
-        let read = read(shared, key, worker.address(), output, results, passed);
-        let over = futures::future::join(outcome, read);
-        let (outcome, read) = tokio::select! {
-            ended = write => return ended,
-            over = over => over,
+    async fn attempt(&mut self, address: &str, link: Link<I, O>, local: bool, carried: &Carried) -> Ended {
+        let attempt = Attempt {
+            shared: &self.shared,
+            number: self.number,
+            key: &self.key,
+            address,
+            carried,
         };
-        match (read, outcome) {
-            (Err(ReadError::Fatal(error)), _) => Ended::Fatal(error),
-            (_, Err(error)) => Ended::Fault(error),
-            (Err(ReadError::BrokenOff(interrupted)), Ok(())) => Ended::Fault(interrupted.into()),
-            (Ok(()), Ok(())) if written.load(Relaxed) || local => Ended::Well,
-            (Ok(()), Ok(())) => Ended::Fault("closed the stream before it had everything".into()),
-        }
+        attempt
+            .run(link, local, &mut self.feed, &mut self.output, &mut self.passed)
+            .await
     }
-}
-
-/// Writes what is kept, then what comes. Ends only when the key cannot be done at all.
-async fn write<I: Clone + Send + Sync + 'static, O: 'static>(
-    shared: &Shared<I, O>,
-    number: u64,
-    address: &str,
-    feed: &mut Feed<I>,
-    mut link: Output<I>,
-    bytes: &AtomicUsize,
-    written: &AtomicBool,
-) -> Ended {
-    let mut sent = 0;
-    loop {
-        let message = match shared.replay.next(number, sent, feed.fresh) {
-            Next::Kept(message) => message,
-            Next::Gone => return Ended::Fault("its messages are no longer kept".into()),
-            Next::Fresh => match feed.next().await {
-                Some(message) => {
-                    shared
-                        .replay
-                        .keep(number, message.clone(), (shared.settings.weigh)(&message));
-                    feed.fresh += 1;
-                    message
-                }
-                None => break,
-            },
-        };
-        sent += 1;
-        let weight = (shared.settings.weigh)(&message);
-        bytes.fetch_add(weight, Relaxed);
-        shared.roster().sent(address, weight);
-        if link.send(message).await.is_err() {
-            break;
-        }
-    }
-    if feed.ended {
-        if let Some(interrupted) = shared.interrupted.get() {
-            link.interrupt(&interrupted.reason);
-            return Ended::Fatal(interrupted.clone().into());
-        }
-        written.store(true, Relaxed);
-    }
-    drop(link);
-    // How the link ended is for the reader to say.
-    std::future::pending().await
-}
-
-impl<I> Feed<I> {
-    async fn next(&mut self) -> Option<I> {
-        if self.ended {
-            return None;
-        }
-        let message = self.queue.recv().await;
-        self.ended = message.is_none();
-        message
-    }
-}
-
-enum ReadError {
-    BrokenOff(Interrupted),
-    Fatal(BoxError),
-}
-
-/// Passes on what comes, except for what was passed on before.
-async fn read<I: 'static, O: Send + 'static>(
-    shared: &Shared<I, O>,
-    key: &str,
-    address: &str,
-    mut link: Input<O>,
-    results: &mut Output<O>,
-    passed: &mut Vec<u64>,
-) -> Result<(), ReadError> {
-    let mut number = 0;
-    while let Some(result) = link.next().await.map_err(ReadError::BrokenOff)? {
-        let fingerprint = (shared.settings.fingerprint)(&result);
-        match passed.get(number) {
-            Some(known) if *known == fingerprint => (),
-            Some(_) => {
-                let error = DistributeError::Different {
-                    key: key.to_owned(),
-                    address: address.to_owned(),
-                    number,
-                };
-                return Err(ReadError::Fatal(error.into()));
-            }
-            None => {
-                passed.push(fingerprint);
-                results
-                    .send(result)
-                    .await
-                    .map_err(|Closed| ReadError::Fatal(Closed.into()))?;
-            }
-        }
-        number += 1;
-    }
-    if number < passed.len() {
-        let reason = format!("gave {number} results where the worker before it gave {}", passed.len());
-        let interrupted = Interrupted { reason: reason.into() };
-        return Err(ReadError::BrokenOff(interrupted));
-    }
-    Ok(())
 }

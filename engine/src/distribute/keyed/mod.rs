@@ -1,5 +1,6 @@
 //! Every key has a link of its own.
 
+mod attempt;
 mod lane;
 
 use std::{
@@ -75,6 +76,17 @@ struct Shared<I, O> {
     replay: Replay<I>,
     /// Set before the queues end, when the stream broke off.
     interrupted: OnceLock<Interrupted>,
+    /// The keys that are done.
+    finished: Mutex<Vec<Finished>>,
+}
+
+/// A key whose worker closed in good order.
+struct Finished {
+    key: String,
+    /// `None`: it was done here.
+    address: Option<String>,
+    messages: usize,
+    results: usize,
 }
 
 impl<I: 'static, O: 'static> Shared<I, O> {
@@ -113,6 +125,34 @@ impl<I: 'static, O: 'static> Shared<I, O> {
             })
     }
 
+    fn finished(&self, key: Finished) {
+        let mut finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner);
+        finished.push(key);
+    }
+
+    /// Tells of the keys that got fewer results than others with as many messages, or none at all.
+    fn compare(&self) {
+        let finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut most: HashMap<usize, usize> = HashMap::new();
+        for key in finished.iter() {
+            let most = most.entry(key.messages).or_default();
+            *most = key.results.max(*most);
+        }
+        for key in finished.iter() {
+            let most = most.get(&key.messages).copied().unwrap_or_default();
+            let few = key.results < most || (key.results == 0 && key.messages > 0);
+            if let Some(address) = key.address.clone().filter(|_| few) {
+                (self.settings.observer)(&Event::Few {
+                    key: key.key.clone(),
+                    address,
+                    messages: key.messages,
+                    results: key.results,
+                    most,
+                });
+            }
+        }
+    }
+
     async fn lose(&self, address: &str, bytes: usize, event: &Event) {
         self.roster().released(address, bytes, true);
         *self.lost.lock().await = true;
@@ -142,6 +182,7 @@ where
             lost: tokio::sync::Mutex::new(false),
             replay,
             interrupted: OnceLock::new(),
+            finished: Mutex::default(),
         };
         Self {
             shared: Arc::new(shared),
@@ -196,9 +237,14 @@ where
     /// Waits until all links are done.
     pub(super) async fn finish(self) -> Result<(), BoxError> {
         let Self {
-            queues, output, crew, ..
+            queues,
+            output,
+            crew,
+            shared,
         } = self;
         drop((queues, output));
-        Ok(crew.join().await?)
+        crew.join().await?;
+        shared.compare();
+        Ok(())
     }
 }
