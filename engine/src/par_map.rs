@@ -6,12 +6,15 @@
 //!            └─▶ worker ─┘
 //! ```
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    future::poll_fn,
+    sync::Arc,
+};
 
-use futures::{StreamExt, stream::FuturesOrdered};
-use tokio::sync::Semaphore;
+use futures::{SinkExt, StreamExt, stream::FuturesUnordered};
 
-use crate::{BoxError, Gadget, Input, Output, PureGadget, compute};
+use crate::{BoxError, Gadget, Input, Interrupted, Output, PureGadget, compute};
 
 /// Applies `gadget` to `workers` messages at once on the numeric pool; the results come in input order. 0 workers: one
 /// per core.
@@ -40,7 +43,8 @@ pub struct ParMap<P> {
 }
 
 impl<P> ParMap<P> {
-    /// The number of messages it holds at most: in work, waiting for a worker, or done and waiting for an earlier one.
+    /// The number of messages it holds at most: in work, waiting for a worker, done and waiting for an earlier one, or in
+    /// the hand of the output.
     pub fn holds(&self) -> usize {
         2 * self.workers
     }
@@ -56,34 +60,53 @@ impl<P: PureGadget> Gadget for ParMap<P> {
 
     async fn run(self, mut input: Input<P::In>, mut output: Output<P::Out>) -> Result<(), BoxError> {
         let holds = self.holds();
-        let workers = Arc::new(Semaphore::new(self.workers));
-        let mut held = FuturesOrdered::new();
+        let mut waiting = VecDeque::new();
+        let mut working = FuturesUnordered::new();
+        let mut done = BTreeMap::new();
+        let (mut next_number, mut due) = (0_u64, 0_u64);
+        // Set while a result is in the hand of the output: the workers go on meanwhile.
+        let mut sending = false;
         let mut open = true;
-        while open || !held.is_empty() {
+        let mut broke_off = None;
+        loop {
+            while working.len() < self.workers
+                && let Some((number, value)) = waiting.pop_front()
+            {
+                let gadget = self.gadget.clone();
+                let work = compute(move || gadget.process(value));
+                working.push(async move { (number, work.await) });
+            }
+            if !sending && let Some(result) = done.remove(&due) {
+                output.start_send_unpin(result?)?;
+                due += 1;
+                sending = true;
+            }
+            let held = waiting.len() + working.len() + done.len() + usize::from(sending);
+            if !open && held == 0 {
+                return broke_off.map_or(Ok(()), |interrupted: Interrupted| Err(interrupted.into()));
+            }
             tokio::select! {
                 biased;
-                Some(result) = held.next(), if !held.is_empty() => output.send(result?).await?,
-                next = input.next(), if open && held.len() < holds => match next {
+                sent = poll_fn(|context| output.poll_flush_unpin(context)), if sending => {
+                    sent?;
+                    sending = false;
+                }
+                Some((number, result)) = working.next(), if !working.is_empty() => {
+                    done.insert(number, result);
+                }
+                next = input.next(), if open && held < holds => match next {
                     Ok(Some(value)) => {
-                        let gadget = self.gadget.clone();
-                        let workers = workers.clone();
-                        held.push_back(async move {
-                            // The semaphore is never closed, and serves in order.
-                            let _worker = workers.acquire_owned().await?;
-                            compute(move || gadget.process(value)).await
-                        });
+                        waiting.push_back((next_number, value));
+                        next_number += 1;
                     }
                     Ok(None) => open = false,
                     // What is in work came before the break: it is delivered first.
                     Err(interrupted) => {
-                        while let Some(result) = held.next().await {
-                            output.send(result?).await?;
-                        }
-                        return Err(interrupted.into());
+                        open = false;
+                        broke_off = Some(interrupted);
                     }
                 },
             }
         }
-        Ok(())
     }
 }

@@ -1,11 +1,19 @@
 //! Nothing is held beyond the documented number, and memory does not grow with the input.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use engine::{
-    Capacity, Compose, DistributeLimits, MemoryWorker, Numbered, Sequenced, Unordered, channel, distribute, fanout,
-    link::AnyWorker, map, par_map, parallel, pure_fn, testing::holds_at_most,
+    BoxError, Capacity, Compose, DistributeLimits, Gadget, Input, Lanes, MemoryWorker, Merge, Numbered, Output,
+    Sequenced, Unordered, by_key, channel, distribute, fanout, gadget_fn,
+    link::AnyWorker,
+    map, par_map, parallel, pure_fn, route,
+    testing::{Harness, delayed, holds_at_most},
 };
+
+/// What `gadget` holds: asserted to be this number, reached and not exceeded.
+fn holds_exactly<G: Gadget>(gadget: G, inputs: impl IntoIterator<Item = G::In>) -> usize {
+    Harness::paused().held(gadget, inputs)
+}
 
 #[test]
 fn a_gadget_holds_one_and_a_channel_its_capacity() {
@@ -34,42 +42,140 @@ fn lanes_hold_twice_their_capacity_an_empty_lane_once() {
 }
 
 #[test]
-fn par_map_holds_twice_its_workers() {
-    for workers in [1, 3] {
-        let holds = par_map(workers, pure_fn(|n: u32| n)).holds();
-        assert_eq!(holds, 2 * workers);
-        holds_at_most(holds, || par_map(workers, pure_fn(|n: u32| n)), 0..100);
+fn every_lane_counts() {
+    let capacity = Capacity::messages(2);
+    let mut turn = 0..;
+    let lanes = parallel(route(move |_: &u32| turn.next().unwrap_or(0) % 2))
+        .capacity(capacity)
+        .lane("a", map(|n: u32| n))
+        .lane("b", map(|n: u32| n));
+    // One in the hand of the branch, in each lane its channels and one in its gadget, one in the hand of the merge.
+    assert_eq!(
+        holds_exactly(lanes.merge(Unordered::new()), 0..100),
+        1 + 2 * (2 + 1 + 2) + 1
+    );
+}
+
+/// One message of the copies of all lanes.
+struct Join;
+
+impl Merge for Join {
+    type In = u32;
+    type Out = u32;
+
+    async fn run(self, mut lanes: Lanes<Input<u32>>, mut output: Output<u32>) -> Result<(), BoxError> {
+        let (mut first, mut second) = (lanes.take("a")?, lanes.take("b")?);
+        while let (Some(n), Some(_)) = (first.next().await?, second.next().await?) {
+            output.send(n).await?;
+        }
+        Ok(())
     }
 }
 
 #[test]
-fn sequenced_holds_its_window() {
-    // Number 0 never comes: the merge fills its window, then says so.
-    let numbers = (1..=100).map(|number| Numbered { number, value: () });
-    let lanes = || parallel(fanout()).empty_lane("a").merge(Sequenced::window(10));
-    let (outputs, result) = engine::testing::Harness::default().run(lanes(), numbers);
-    assert!(outputs.is_empty());
-    assert_eq!(
-        result.unwrap_err().to_string(),
-        "Sequenced: message 0 did not come back from the lanes"
-    );
+fn a_fanout_holds_what_its_longest_lane_does() {
+    let lanes = parallel(fanout())
+        .capacity(Capacity::messages(2))
+        .empty_lane("a")
+        .lane("b", map(|n: u32| n));
+    // The shorter lane is full first: the hand of the branch, its channel, the hand of the merge.
+    assert_eq!(holds_exactly(lanes.merge(Join), 0..100), 1 + 2 + 1);
 }
 
 #[test]
-fn jobs_hold_the_windows_and_the_reorder_window() {
+fn par_map_holds_twice_its_workers() {
+    for workers in [1, 2, 3] {
+        let gadget = par_map(workers, pure_fn(|n: u32| n));
+        assert_eq!(gadget.holds(), 2 * workers);
+        assert_eq!(holds_exactly(gadget, 0..100), 2 * workers);
+    }
+}
+
+#[test]
+fn sequenced_holds_its_window_or_one_for_each_lane() {
+    // After the first, every ten numbers come the other way round: the one that can go on is the last of them.
+    let backwards = || (0..100_u64).map(|n| n / 10 * 10 + 10 - n % 10);
+    let numbers = move || {
+        std::iter::once(0)
+            .chain(backwards())
+            .map(|number| Numbered { number, value: () })
+    };
+    let capacity = Capacity::messages(1);
+    let lanes = |window| {
+        let lanes = parallel(fanout()).capacity(capacity).empty_lane("a");
+        lanes.merge(Sequenced::window(window))
+    };
+    // The branch's hand, the lane's channel, the window.
+    assert_eq!(holds_exactly(lanes(10), numbers()), 1 + 1 + 10);
+    let (_, result) = Harness::paused().run(lanes(9), numbers());
+    let words = "Sequenced: message 1 did not come back from the lanes";
+    assert_eq!(result.unwrap_err().to_string(), words);
+
+    // Lanes that keep the order need one place each, whatever the window.
+    let lanes = || {
+        let mut build = parallel(route(|n: &Numbered<()>| (n.number % 10) as usize)).capacity(capacity);
+        for lane in 0..10 {
+            build = build.empty_lane(lane.to_string());
+        }
+        build.merge(Sequenced::window(1))
+    };
+    let (outputs, result) = Harness::paused().run(lanes(), numbers());
+    result.unwrap();
+    assert_eq!(outputs.len(), 101);
+    // The branch's hand, one in the channel of each lane, one of each lane in the merge.
+    assert_eq!(holds_exactly(lanes(), numbers()), 1 + 10 + 10);
+}
+
+#[test]
+fn a_lane_that_ended_keeps_no_place() {
+    // Two numbers of lane "a" come before 0. With the place of lane "b" they would not fit into the window.
+    let numbers = [(0, 2), (0, 1), (0, 0)].map(|(lane, number)| (lane, Numbered { number, value: () }));
+    let lanes = parallel(route(|(lane, _): &(usize, Numbered<()>)| *lane))
+        .lane("a", map(|(_, numbered): (usize, Numbered<()>)| numbered))
+        .lane("b", gadget_fn(async |_, _| Ok(())))
+        .merge(Sequenced::window(3));
+    let (outputs, result) = Harness::paused().run(lanes, numbers);
+    result.unwrap();
+    assert_eq!(outputs.len(), 3);
+}
+
+/// A worker that takes a millisecond for each message.
+fn slow() -> AnyWorker<u32, u32> {
+    let make = || delayed(vec![Duration::from_millis(1)], pure_fn(|n: u32| n));
+    Arc::new(MemoryWorker::new("a", make).capacity(Capacity::messages(2)))
+}
+
+#[test]
+fn jobs_hold_the_windows_the_reorder_window_and_one_more() {
+    for (window, reorder) in [(2, 4), (1, 1), (3, 2)] {
+        let limits = DistributeLimits {
+            first_window: window,
+            most_jobs: window,
+            reorder,
+            ..DistributeLimits::default()
+        };
+        let jobs = || distribute(vec![slow()]).limits(limits);
+        assert_eq!(holds_exactly(jobs().pure(), 0..1000), window + reorder + 1);
+        assert_eq!(holds_exactly(jobs().pure_unordered(), 0..1000), window + reorder + 1);
+    }
+}
+
+#[test]
+fn keys_hold_their_queue_their_link_and_one_in_each_hand() {
     let limits = DistributeLimits {
-        first_window: 2,
-        most_jobs: 2,
-        reorder: 4,
+        key_queue: 3,
         ..DistributeLimits::default()
     };
-    let jobs = || {
-        let workers: Vec<AnyWorker<u32, u32>> = vec![Arc::new(MemoryWorker::new("a", || map(|n: u32| n)))];
-        distribute(workers).limits(limits).pure()
-    };
-    // One in the hand of the output, one waiting for room in the window.
-    let held = holds_at_most(4 + 2 + 2, jobs, 0..1000);
-    assert!(held >= 5, "{held}");
+    // Two channels of two, and one in the gadget.
+    let link = 2 + 1 + 2;
+    for keys in [1, 2, 3] {
+        let keyed = distribute(vec![slow()])
+            .limits(limits)
+            .keyed(by_key(move |n: &u32| n % keys));
+        // One in the selector's hand; before each link and behind it, one in a hand.
+        let of_key = limits.key_queue + 1 + link + 1;
+        assert_eq!(holds_exactly(keyed, 0..1000), 1 + keys as usize * of_key, "{keys} keys");
+    }
 }
 
 /// Resident memory in bytes.

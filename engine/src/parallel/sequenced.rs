@@ -36,9 +36,9 @@ impl<P: PureGadget> PureGadget for NumberedGadget<P> {
 
 /// Passes the messages of all lanes on in the order of their numbers, without the numbers.
 ///
-/// Every number from 0 on must come exactly once, in whichever lane. Holds at most `window` messages, or one for each
-/// lane if that is more: lanes that keep the order never need more than one each; a lane that changes the order may do
-/// so within the window.
+/// Every number from 0 on must come exactly once, in whichever lane. Holds at most `window` messages, the one in its hand
+/// included, or one for each lane if that is more: lanes that keep the order never need more than one each, and a place
+/// is kept free for each; a lane that changes the order may do so within the rest of the window.
 ///
 /// # Errors
 /// A number that is missing at the end, or that cannot come any more within the window, or that came twice.
@@ -68,9 +68,18 @@ impl<T: Send + 'static> Merge for Sequenced<T> {
         let mut held_of = vec![0_usize; ready.number()];
         let mut due = 0;
         loop {
-            let full = held.len() >= self.window;
-            let wanted = |lane: usize| !full || held_of.get(lane).is_none_or(|held| *held == 0);
+            let holds_none = |lane: usize| held_of.get(lane).is_none_or(|held| *held == 0);
+            let reserved = |ready: &AnyLane<_>| {
+                let lanes = 0..ready.number();
+                lanes.filter(|lane| ready.is_open(*lane) && holds_none(*lane)).count()
+            };
+            let spare = held.len() + reserved(&ready) < self.window;
+            let wanted = |lane: usize| spare || holds_none(lane);
             let Some((lane, Numbered { number, value })) = ready.next(wanted).await else {
+                if !spare && held.len() + reserved(&ready) < self.window {
+                    // A lane ended, and needs its place no more.
+                    continue;
+                }
                 let waiting = (0..ready.number()).any(|lane| ready.is_open(lane));
                 ready.ended()?;
                 return match held.is_empty() && !waiting {

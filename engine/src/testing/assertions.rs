@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, fmt::Debug, time::Duration};
 
 use tokio::time::timeout;
 
-use super::harness::{Harness, all_gone};
-use crate::{Capacity, Compose, Gadget, channel};
+use super::Harness;
+use crate::{Compose, Gadget};
 
 /// Asserts that the gadget gives one output for each input, in input order. `before` and `behind` say what stays the
 /// same of a message on its way.
@@ -68,34 +68,13 @@ fn both<G: Gadget, K>(
 }
 
 /// Asserts that the gadget holds at most `most` messages when nobody reads its output, and gives the number it holds.
-/// `inputs` must be enough to fill it; each input is taken to give one output.
+/// `inputs` must be enough to fill it; each input is taken to give one output. A gadget that takes nothing for a quarter
+/// of a second is full.
 pub fn holds_at_most<G: Gadget>(most: usize, make: impl Fn() -> G, inputs: impl IntoIterator<Item = G::In>) -> usize {
-    let harness = Harness::default();
-    let inputs: Vec<_> = inputs.into_iter().collect();
-    harness.runtime().block_on(async {
-        let (mut feed, input) = channel(Capacity::messages(1));
-        let (output, results) = channel(Capacity::messages(1));
-        let running = make().spawn_between(input, output);
-        let mut accepted = 0;
-        let mut full = false;
-        for message in inputs {
-            if timeout(QUIET, feed.send(message)).await.is_err() {
-                full = true;
-                break;
-            }
-            accepted += 1;
-        }
-        assert!(full, "the inputs were not enough to fill it");
-        // One waits in each of the channels around it.
-        let held = (accepted as usize).saturating_sub(1 + results.waiting());
-        running.cancel().await;
-        assert!(held <= most, "holds {held} messages, more than {most}");
-        held
-    })
+    let held = Harness::paused().held(make(), inputs);
+    assert!(held <= most, "holds {held} messages, more than {most}");
+    held
 }
-
-/// How long a gadget that takes no message is full.
-const QUIET: Duration = Duration::from_millis(150);
 
 /// Asserts that no task is left after a run to the end, after its input broke off, after nobody reads its output any
 /// more, and after it was cancelled in the middle; and that both neighbours notice.
@@ -142,7 +121,7 @@ pub fn leaves_no_task<G: Gadget>(make: impl Fn() -> G, inputs: impl IntoIterator
                     while let Ok(Some(_)) = noticed(patience, results.next()).await {}
                 }
             }
-            all_gone(patience).await;
+            harness.all_gone().await;
         });
     }
 }

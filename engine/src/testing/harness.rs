@@ -4,7 +4,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use tokio::{runtime::Runtime, time::timeout};
 
-use crate::{BoxError, Capacity, Compose, Error, Gadget, Input, Output, PureGadget};
+use crate::{BoxError, Capacity, Compose, Error, Gadget, Input, Output, PureGadget, channel};
 
 /// Runs gadgets under test. A gadget that neither reads, nor writes, nor ends for [`Harness::silence`] fails the test.
 #[derive(Clone, Copy, Debug)]
@@ -14,9 +14,12 @@ pub struct Harness {
     /// How long nothing may happen. Default 20 s.
     pub silence: Duration,
     /// Whether the clock stands still while there is work and jumps when there is none: delays cost no time, silence is
-    /// noticed at once. Not for gadgets that compute on other threads. Default: false.
+    /// noticed soon. Work on other threads looks like none; it has [`GRACE`] of real time. Default: false.
     pub paused: bool,
 }
+
+/// How long work on other threads may keep a gadget silent after the clock has jumped past [`Harness::silence`].
+pub const GRACE: Duration = Duration::from_secs(20);
 
 impl Default for Harness {
     fn default() -> Self {
@@ -38,11 +41,83 @@ impl Harness {
         }
     }
 
+    /// What `future` gives, or `None` on silence: it did not complete within [`Harness::silence`].
+    pub async fn patient<F: Future>(&self, future: F) -> Option<F::Output> {
+        self.within(self.silence, GRACE, future).await
+    }
+
+    /// As [`Harness::patient`]: `grace` is the real time that is waited when the clock has jumped over `silence`.
+    async fn within<F: Future>(&self, silence: Duration, grace: Duration, future: F) -> Option<F::Output> {
+        let mut future = std::pin::pin!(future);
+        match timeout(silence, &mut future).await {
+            Ok(value) => Some(value),
+            Err(_) if self.paused => {
+                let (done, waiting) = std::sync::mpsc::sync_channel::<()>(0);
+                let (late, alarm) = tokio::sync::oneshot::channel::<()>();
+                std::thread::spawn(move || {
+                    // Ends early when the other side is dropped.
+                    let _ = waiting.recv_timeout(grace);
+                    drop(late);
+                });
+                let value = tokio::select! {
+                    biased;
+                    value = &mut future => Some(value),
+                    _ = alarm => None,
+                };
+                drop(done);
+                value
+            }
+            Err(_) => None,
+        }
+    }
+
     /// A runtime of one thread with this harness's clock.
     pub fn runtime(&self) -> Runtime {
         let mut builder = tokio::runtime::Builder::new_current_thread();
         builder.enable_time().start_paused(self.paused);
         builder.build().expect("a runtime without sockets")
+    }
+
+    /// The number of messages that the gadget holds when nobody reads its output. `inputs` must be enough to fill it; each
+    /// is taken to give one output.
+    ///
+    /// # Panics
+    /// When the inputs do not fill it.
+    pub fn held<G: Gadget>(&self, gadget: G, inputs: impl IntoIterator<Item = G::In>) -> usize {
+        self.runtime().block_on(async {
+            let (mut feed, input) = channel(self.capacity);
+            let (output, results) = channel(self.capacity);
+            let running = gadget.spawn_between(input, output);
+            let mut accepted = 0_usize;
+            let mut full = false;
+            for message in inputs {
+                if self.within(QUIET, QUIET, feed.send(message)).await.is_none() {
+                    full = true;
+                    break;
+                }
+                accepted += 1;
+            }
+            assert!(full, "the inputs were not enough to fill it");
+            // What waits in the channels around it is not its own.
+            let held = accepted.saturating_sub(self.capacity.messages + results.waiting());
+            running.cancel().await;
+            held
+        })
+    }
+
+    /// Waits until no task is left on this runtime.
+    ///
+    /// # Panics
+    /// When some are left after [`Harness::silence`].
+    pub async fn all_gone(&self) {
+        let metrics = tokio::runtime::Handle::current().metrics();
+        let gone = async {
+            while metrics.num_alive_tasks() > 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let waited = timeout(self.silence, gone).await;
+        assert!(waited.is_ok(), "{} tasks are left", metrics.num_alive_tasks());
     }
 
     /// Everything the gadget makes of `inputs`, and how its run ended.
@@ -66,7 +141,7 @@ impl Harness {
             };
             let reading = async {
                 let mut outputs = Vec::new();
-                while let Ok(next) = timeout(self.silence, results.next()).await {
+                while let Some(next) = self.patient(results.next()).await {
                     match next {
                         Ok(Some(output)) => outputs.push(output),
                         Ok(None) | Err(_) => return outputs,
@@ -79,25 +154,16 @@ impl Harness {
                 );
             };
             let ((), outputs) = futures::join!(feeding, reading);
-            let result = timeout(self.silence, running.join()).await;
-            let result = result.unwrap_or_else(|_| panic!("silence: the run did not end after its last output"));
-            all_gone(self.silence).await;
+            let result = self.patient(running.join()).await;
+            let result = result.unwrap_or_else(|| panic!("silence: the run did not end after its last output"));
+            self.all_gone().await;
             (outputs, result)
         })
     }
 }
 
-/// Waits until no task is left on this runtime.
-pub(super) async fn all_gone(patience: Duration) {
-    let metrics = tokio::runtime::Handle::current().metrics();
-    let gone = async {
-        while metrics.num_alive_tasks() > 0 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    };
-    let waited = timeout(patience, gone).await;
-    assert!(waited.is_ok(), "{} tasks are left", metrics.num_alive_tasks());
-}
+/// How long a gadget that takes no message is full.
+const QUIET: Duration = Duration::from_millis(250);
 
 /// A pure gadget as a gadget that takes `delays` in turn over its messages, for skew between lanes and links.
 pub fn delayed<P: PureGadget>(delays: Vec<Duration>, gadget: P) -> Delayed<P> {

@@ -18,4 +18,4 @@ pub mod strategies;
 
 pub use assertions::{holds_at_most, leaves_no_task, preserves_multiset, preserves_order, preserves_order_per_key};
 pub use faulty::{Fault, FaultyWorker};
-pub use harness::{Delayed, Harness, delayed};
+pub use harness::{Delayed, GRACE, Harness, delayed};
