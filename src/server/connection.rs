@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use engine::{Message, Output, Running};
+use engine::{Figures, Message, Output, Running};
 use gadgets::Context;
 use protocol::{
     IsmrmrdHeader,
@@ -107,7 +107,10 @@ impl<R: AsyncRead + Unpin> Connection<R> {
                 (Some(source), Ending::BrokenOff(words)) => source.interrupt(words),
                 (source, _) => drop(source),
             }
-            if let Err(error) = running.join().await
+            let figures = running.figures();
+            let result = running.join().await;
+            show(&figures);
+            if let Err(error) = result
                 && !error.is_secondary()
             {
                 errors.insert(
@@ -280,6 +283,22 @@ impl<R: AsyncRead + Unpin> Connection<R> {
             | Event::Message(_)
             | Event::Close => Err(broken("a message out of order")),
         }
+    }
+}
+
+/// What every gadget did, in the log.
+fn show(figures: &Figures) {
+    for node in figures.snapshot() {
+        debug!(
+            messages_in = node.messages_in,
+            messages_out = node.messages_out,
+            bytes_in = node.bytes_in,
+            bytes_out = node.bytes_out,
+            busy = ?node.busy,
+            queued = node.queued,
+            "figures of {}",
+            node.path
+        );
     }
 }
 
