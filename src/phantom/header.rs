@@ -15,7 +15,7 @@ pub(super) const THICKNESS: f32 = 5.0;
 /// Time between two readouts in milliseconds.
 pub(super) const REPETITION_TIME: f32 = 10.0;
 /// Bandwidth in which the receiver counts noise, relative to that of the signal; the value scanners usually state.
-const NOISE_BANDWIDTH: f32 = 0.793;
+pub(super) const NOISE_BANDWIDTH: f32 = 0.793;
 
 /// The header. The readout is measured twice as densely as the image needs, over twice the field of view.
 pub(super) fn header(settings: &PhantomSettings) -> IsmrmrdHeader {

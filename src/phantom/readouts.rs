@@ -13,7 +13,7 @@ use protocol::{
 
 use super::{
     Phantom, PhantomSettings,
-    header::{REPETITION_TIME, THICKNESS},
+    header::{NOISE_BANDWIDTH, REPETITION_TIME, THICKNESS},
     random::Normal,
 };
 use crate::files::ScannerData;
@@ -156,8 +156,14 @@ fn readout(phantom: &Phantom, place: &Place, noise: &mut Normal) -> Acquisition 
         None => Array2::zeros((usize::from(settings.coils), 2 * matrix)),
     };
     if settings.noise > 0.0 || place.line.is_none() {
-        // A noise scan of a scanner without noise could not be inverted; it gets a little.
-        let deviation = settings.noise.max(1e-6);
+        // A noise scan of a scanner without noise could not be inverted; it gets a little. The edges of the receiver's
+        // band let less noise through, so that the scan shows less of it than there is in the middle, where images are.
+        let passed = if place.line.is_none() {
+            NOISE_BANDWIDTH.sqrt()
+        } else {
+            1.0
+        };
+        let deviation = settings.noise.max(1e-6) * passed;
         data.mapv_inplace(|sample| sample + Complex32::new(noise.next(), noise.next()) * deviation);
     }
     Acquisition {

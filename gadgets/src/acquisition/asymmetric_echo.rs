@@ -1,7 +1,8 @@
 //! Asymmetric echoes: readouts whose echo is not in the middle are padded with zeros until it is.
 //!
 //! [`Acquisition`] to [`Acquisition`]; noise passes unchanged. Answers to Gadgetron's `AsymmetricEchoAdjustROGadget`, which
-//! leaves a trajectory at its old length; here it is padded with the data.
+//! leaves a trajectory at its old length; here it is padded with the data. Readouts measured backwards are turned round
+//! first.
 
 use std::sync::Arc;
 
@@ -9,7 +10,9 @@ use engine::{BoxError, Gadget, Input, Output};
 use ndarray::{Array2, Axis, Slice};
 use protocol::{Acquisition, IsmrmrdHeader, acquisition::flag};
 
-use crate::{Context, encoding::encoding_of, properties::NoProperties, registry::Configured};
+use crate::{
+    Context, acquisition::reversed::turn_round, encoding::encoding_of, properties::NoProperties, registry::Configured,
+};
 
 /// Pads readouts with an asymmetric echo to the encoded matrix.
 #[derive(Debug)]
@@ -32,14 +35,13 @@ impl Gadget for AsymmetricEcho {
     type Out = Acquisition;
 
     async fn run(self, mut input: Input<Acquisition>, mut output: Output<Acquisition>) -> Result<(), BoxError> {
-        while let Some(acquisition) = input.next().await? {
+        while let Some(mut acquisition) = input.next().await? {
             let acquisition = if acquisition.header.is_flag_set(flag::IS_NOISE_MEASUREMENT) {
                 acquisition
             } else {
-                let full = encoding_of(&self.header, &acquisition.header)?
-                    .encoded_space
-                    .matrix_size[0];
-                pad(acquisition, full)
+                let encoding = encoding_of(&self.header, &acquisition.header)?;
+                turn_round(&mut acquisition, encoding);
+                pad(acquisition, encoding.encoded_space.matrix_size[0])
             };
             output.send(acquisition).await?;
         }

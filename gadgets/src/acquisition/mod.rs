@@ -8,6 +8,7 @@ pub mod noise_adjust;
 pub mod pca_coil;
 mod principal;
 pub mod remove_oversampling;
+pub(crate) mod reversed;
 pub mod sfndam;
 mod whitening;
 

@@ -2,7 +2,8 @@
 //!
 //! [`Acquisition`] to [`Acquisition`], noise included. Both transforms are unitary, so white noise keeps its standard
 //! deviation. Answers to Gadgetron's `RemoveROOversamplingGadget`, which takes the first encoding for all readouts; here
-//! each readout's own encoding counts. The trajectory, where there is one, is not touched.
+//! each readout's own encoding counts. An even number of pixels cut to an odd one keeps its centre (there it moves by a
+//! pixel), and readouts measured backwards are turned round first. The trajectory, where there is one, is not cut.
 
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use protocol::{Acquisition, Complex32, IsmrmrdHeader, acquisition::flag, header:
 
 use crate::{
     Context,
+    acquisition::reversed::turn_round,
     encoding::encoding_of,
     numerics::fft::{Direction, centred},
     properties::NoProperties,
@@ -68,6 +70,7 @@ struct CannotCut {
 }
 
 fn remove(mut acquisition: Acquisition, encoding: &Encoding) -> Result<Acquisition, CannotCut> {
+    turn_round(&mut acquisition, encoding);
     let (encoded, recon) = (&encoding.encoded_space, &encoding.recon_space);
     let fov = [encoded.field_of_view_mm[0], recon.field_of_view_mm[0]];
     if encoded.matrix_size[0] == recon.matrix_size[0] && fov[0] == fov[1] {
@@ -105,7 +108,7 @@ fn cut(data: Array2<Complex32>, kept: usize) -> Array2<Complex32> {
     } else {
         data.as_standard_layout().into_owned()
     };
-    let first = (samples - kept) / 2;
+    let first = samples / 2 - kept / 2;
     let mut middle = Vec::with_capacity(channels * kept);
     if let Some(data) = data.as_slice_mut() {
         centred(data, &[samples], Direction::Inverse);
@@ -137,7 +140,7 @@ mod tests {
             assert_eq!(usize::from(result.header.number_of_samples), kept);
             let mut cut = result.data.as_slice().unwrap().to_vec();
             centred(&mut cut, &[kept], Direction::Inverse);
-            let first = (samples - kept) / 2;
+            let first = samples / 2 - kept / 2;
             for (cut, image) in cut.chunks(kept).zip(image.chunks(samples)) {
                 for (found, expected) in cut.iter().zip(&image[first..first + kept]) {
                     assert!((found - expected).norm() < 1e-6);

@@ -6,7 +6,9 @@
 //!
 //! Differences from the original: a single coil gives an image, not zeros. A silent coil does not end the list of channels
 //! to reconstruct. In three dimensions the lines that only one of the two accelerations leaves out are filled in without
-//! downstream compression too. Maps have as many N and S as the calibration data, in headers too.
+//! downstream compression too. Maps have as many N and S as the calibration data, in headers too. Calibration lines that are
+//! missing are left out of the fit (there their zeros are taken for signal); calibration data that are undersampled
+//! themselves, and accelerated data of one channel, are errors.
 
 use engine::{BoxError, Gadget, Input, Output};
 use num_complex::Complex32;

@@ -82,4 +82,29 @@ mod tests {
         assert_eq!(undersampling.acceleration, 2.0);
         assert!((undersampling.scale - (2.0_f32 * 8.0 / 6.0).sqrt()).abs() < 1e-6);
     }
+
+    #[test]
+    fn slices_that_were_sampled_differently_count_together() {
+        let mut data = Frames::zeros(Dims {
+            extent: Extent { ro: 4, e1: 6, e2: 1 },
+            cha: 1,
+            n: 1,
+            s: 2,
+            loc: 2,
+        });
+        for (frame, step) in [1, 2, 3, 6].into_iter().enumerate() {
+            for line in (0..6).step_by(step) {
+                data.frame_mut(frame)[line * 4 + 2] = Complex32::ONE;
+            }
+        }
+        let undersampling = Undersampling::of(
+            &data,
+            SamplingLimit {
+                min: 0,
+                center: 2,
+                max: 3,
+            },
+        );
+        assert_eq!(undersampling.acceleration, 24.0 / 12.0);
+    }
 }

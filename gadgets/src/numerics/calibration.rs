@@ -29,6 +29,15 @@ pub enum CalibrationError {
         /// Samples the kernel spans.
         needed: usize,
     },
+    /// Enough samples, but nowhere all that the kernel takes.
+    #[error(
+        "the calibration data are undersampled themselves: nowhere are all lines measured that the kernel takes; are \
+         there calibration lines in the data?"
+    )]
+    Undersampled,
+    /// Nothing to tell folded pixels apart by.
+    #[error("one channel cannot tell apart the pixels that acceleration lays on each other")]
+    OneChannel,
     /// Zero, or not finite.
     #[error(transparent)]
     Unsolvable(#[from] Unsolvable),
@@ -39,8 +48,8 @@ pub enum CalibrationError {
 pub(crate) struct Lines {
     /// Readout positions.
     pub(crate) readout: Range<usize>,
-    e1: Range<usize>,
-    e2: Range<usize>,
+    /// E2 and E1 of the lines.
+    lines: Vec<[usize; 2]>,
 }
 
 impl Lines {
@@ -58,26 +67,62 @@ impl Lines {
                 }),
             }
         };
+        let (readout, e1, e2) = (usable(0, "readout")?, usable(1, "E1")?, usable(2, "E2")?);
         Ok(Self {
-            readout: usable(0, "readout")?,
-            e1: usable(1, "E1")?,
-            e2: usable(2, "E2")?,
+            readout,
+            lines: e2.flat_map(|z| e1.clone().map(move |y| [z, y])).collect(),
         })
     }
 
+    /// Only the positions for which all lines at these offsets (E2, E1) were measured: hold anything but zeros in any
+    /// channel of `data`.
+    ///
+    /// The original takes the zeros of a line that is missing for its signal.
+    pub(crate) fn measured(
+        mut self,
+        data: &[Complex32],
+        extent: Extent,
+        offsets: impl Iterator<Item = [i32; 2]>,
+    ) -> Result<Self, CalibrationError> {
+        let missing: Vec<bool> = (0..extent.e1 * extent.e2)
+            .map(|line| {
+                let mut channels = data.chunks_exact(extent.volume().max(1));
+                channels.all(|channel| {
+                    let line = &channel[line * extent.ro..][..extent.ro];
+                    line.iter().all(|sample| *sample == Complex32::ZERO)
+                })
+            })
+            .collect();
+        if missing.contains(&true) {
+            let offsets: Vec<[i32; 2]> = offsets.collect();
+            self.lines.retain(|&line| {
+                let mut taken = offsets
+                    .iter()
+                    .map(|&offset| line_start(extent, line, offset) / extent.ro);
+                taken.all(|line| !missing[line])
+            });
+        }
+        match self.lines.is_empty() {
+            true => Err(CalibrationError::Undersampled),
+            false => Ok(self),
+        }
+    }
+
     /// Fewer readout positions, where `ratio` is above 1 and there are more than `ratio` equations for each unknown: those
-    /// about the maximum of the first channel's sum over all lines.
-    pub(crate) fn limited(mut self, first_channel: &[Complex32], extent: Extent, unknowns: usize, ratio: f64) -> Self {
+    /// about the maximum of the sum over all lines of the first channel that is not silent.
+    pub(crate) fn limited(mut self, data: &[Complex32], extent: Extent, unknowns: usize, ratio: f64) -> Self {
         if ratio <= 1.0 {
             return self;
         }
         let rows = (ratio * unknowns as f64).ceil() as usize;
-        let columns = (rows / (self.e1.len() * self.e2.len())).max(1);
+        let columns = (rows / self.lines.len()).max(1);
         if columns >= self.readout.len() {
             return self;
         }
+        let mut channels = data.chunks_exact(extent.volume());
+        let first = channels.find(|channel| channel.iter().any(|sample| *sample != Complex32::ZERO));
         let mut sums = vec![Complex32::ZERO; extent.ro];
-        for line in first_channel.chunks_exact(extent.ro) {
+        for line in first.unwrap_or_default().chunks_exact(extent.ro) {
             sums.iter_mut().zip(line).for_each(|(sum, value)| *sum += value);
         }
         let energies = sums.iter().map(Complex32::norm_sqr).enumerate();
@@ -98,19 +143,16 @@ impl Lines {
         empty: impl Fn() -> NormalEquations + Sync,
         fill: impl Fn([usize; 2], &mut Columns, &mut Columns) + Sync,
     ) -> NormalEquations {
-        let lines: Vec<[usize; 2]> = self
-            .e2
-            .clone()
-            .flat_map(|z| self.e1.clone().map(move |y| [z, y]))
-            .collect();
         let length = self.readout.len();
         let per_block = (ROWS / length).max(1);
-        let share = lines
+        let share = self
+            .lines
             .len()
             .div_ceil(rayon::current_num_threads())
             .next_multiple_of(per_block);
         // Shares in a fixed order: the sums do not depend on which thread was faster.
-        let parts: Vec<NormalEquations> = lines
+        let parts: Vec<NormalEquations> = self
+            .lines
             .par_chunks(share)
             .map(|lines| {
                 let mut equations = empty();

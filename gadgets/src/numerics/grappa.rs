@@ -77,14 +77,15 @@ impl Calibration {
             .collect();
         let points = (2 * half + 1) as usize * s1.len() * s2.len();
         let unknowns = points * src_channels;
+        if src_channels == 1 && r1 * r2 > 1 {
+            return Err(CalibrationError::OneChannel);
+        }
         // Target lines up to r - 1 beyond the attached line must be there too.
         let reach = |s: &[i32], r: i32| (s[0], s[s.len() - 1].max(r - 1));
-        let lines = Lines::within(&region, [(-half, half), reach(&s1, r1), reach(&s2, r2)])?.limited(
-            &src[..volume.min(src.len())],
-            extent,
-            unknowns,
-            self.over_determination,
-        );
+        let sources = s2.iter().flat_map(|&k2| s1.iter().map(move |&k1| [k2, k1]));
+        let lines = Lines::within(&region, [(-half, half), reach(&s1, r1), reach(&s2, r2)])?
+            .measured(src, extent, sources.chain(targets.iter().copied()))?
+            .limited(src, extent, unknowns, self.over_determination);
         let columns = targets.len() * dst_channels;
         let at = |line: [usize; 2], offset: [i32; 2]| calibration::line_start(extent, line, offset);
         let equations = || {

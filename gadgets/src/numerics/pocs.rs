@@ -119,6 +119,8 @@ fn fade(size: usize, [first, last]: [usize; 2], transition: usize) -> Vec<f32> {
 
 #[cfg(test)]
 mod tests {
+    use num_complex::Complex64;
+
     use super::*;
 
     const POCS: Pocs = Pocs {
@@ -213,5 +215,63 @@ mod tests {
         assert_eq!(fade[..8], [0.0; 8]);
         assert!(fade[16..].iter().all(|f| (f - 1.0).abs() < 1e-6));
         assert!(fade[8] < fade[12] && fade[12] < fade[15]);
+    }
+
+    /// The projections by their definition, in double precision, on one line of `n` samples measured from `first` on.
+    fn direct(kspace: &[Complex32], first: usize, iterations: usize) -> Vec<Complex64> {
+        let n = kspace.len();
+        let transform = |values: &[Complex64], sign: f64| -> Vec<Complex64> {
+            let at = |i: usize| i as f64 - (n / 2) as f64;
+            let sum = |k: usize| -> Complex64 {
+                let turns = values.iter().enumerate().map(|(x, v)| (at(k) * at(x) / n as f64, v));
+                turns
+                    .map(|(turn, v)| Complex64::cis(sign * std::f64::consts::TAU * turn) * v)
+                    .sum()
+            };
+            (0..n).map(|k| sum(k) / (n as f64).sqrt()).collect()
+        };
+        let measured: Vec<Complex64> = kspace
+            .iter()
+            .map(|z| Complex64::new(z.re.into(), z.im.into()))
+            .collect();
+        // A raised cosine over the part that is measured on both sides of the centre.
+        let half = (n / 2 - first) as f64;
+        let smooth: Vec<Complex64> = (0..n)
+            .map(|k| match (k as f64 - (n / 2) as f64) / (half + 1.0) {
+                place if place.abs() < 1.0 => measured[k] * (0.5 + 0.5 * (std::f64::consts::PI * place).cos()),
+                _ => Complex64::ZERO,
+            })
+            .collect();
+        let phase: Vec<Complex64> = transform(&smooth, 1.0).into_iter().map(|z| z / z.norm()).collect();
+        let mut image = transform(&measured, 1.0);
+        let mut completed = measured.clone();
+        for _ in 0..iterations {
+            let estimate: Vec<Complex64> = image.iter().zip(&phase).map(|(z, phase)| phase * z.norm()).collect();
+            completed = transform(&estimate, -1.0);
+            completed[first..].copy_from_slice(&measured[first..]);
+            image = transform(&completed, 1.0);
+        }
+        completed
+    }
+
+    #[test]
+    fn the_projections_are_those_of_their_definition() {
+        let extent = Extent { ro: 1, e1: 26, e2: 1 };
+        for first in [7, 10] {
+            let mut kspace = object(Extent { ro: 26, e1: 1, e2: 1 });
+            extent.to_kspace(&mut kspace);
+            kspace[..first].fill(Complex32::ZERO);
+            let expected = direct(&kspace, first, 5);
+            Pocs {
+                iterations: 5,
+                tolerance: 0.0,
+                transition: [0; 3],
+            }
+            .complete(&mut kspace, extent, [[0, 0], [first, 25], [0, 0]]);
+            for (found, expected) in kspace.iter().zip(&expected) {
+                let found = Complex64::new(found.re.into(), found.im.into());
+                assert!((found - expected).norm() < 1e-4, "{found} {expected}");
+            }
+        }
     }
 }

@@ -44,17 +44,19 @@ impl Calibration {
     pub fn fit(&self, data: &[Complex32], extent: Extent) -> Result<Kernel, CalibrationError> {
         let volume = extent.volume().max(1);
         let channels = data.len() / volume;
+        if channels == 1 {
+            return Err(CalibrationError::OneChannel);
+        }
         let half = self.kernel.map(|points| (points / 2) as i32);
         let offsets = half.map(|h| -h..h + 1);
         let neighbours: usize = offsets.iter().map(ExactSizeIterator::len).product::<usize>() - 1;
         let unknowns = neighbours * channels;
         let region = extent.sizes().map(|size| 0..size);
-        let lines = Lines::within(&region, half.map(|h| (-h, h)))?.limited(
-            &data[..volume.min(data.len())],
-            extent,
-            unknowns,
-            self.over_determination,
-        );
+        let [_, o1, o2] = offsets.clone();
+        let neighbouring = o2.flat_map(|k2| o1.clone().map(move |k1| [k2, k1]));
+        let lines = Lines::within(&region, half.map(|h| (-h, h)))?
+            .measured(data, extent, neighbouring)?
+            .limited(data, extent, unknowns, self.over_determination);
         let length = lines.readout.len();
         let equations = lines.gather(
             || NormalEquations::new(unknowns, channels),

@@ -11,6 +11,7 @@
 //! - Slices get their place from what arrived even when the header's limits of the slice counter are absent or too narrow.
 //! - Calibration lines without `parallelImaging` or without a calibration mode in the header are placed like image lines.
 //! - Missing encoding limits, for instance of E2 in a 2-D measurement, mean the whole encoded matrix.
+//! - Cartesian readouts measured backwards are turned round.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -22,6 +23,7 @@ use protocol::{
 
 use crate::{
     Context,
+    acquisition::reversed::turn_round,
     encoding::encoding_of,
     flow::ReconDataWithWaveforms,
     properties::PropertyValue,
@@ -194,15 +196,23 @@ impl BucketToBuffer {
     /// The buffers of a bucket, in ascending order of their keys. Readouts are freed as they are copied.
     pub fn sort(&self, bucket: AcquisitionBucket) -> Result<Vec<ReconData>, BoxError> {
         let mut buffers: BTreeMap<Key, Vec<Space>> = BTreeMap::new();
-        for acquisition in bucket.reference {
+        for mut acquisition in bucket.reference {
+            self.turn_round(&mut acquisition)?;
             let space = self.space(&mut buffers, &acquisition);
             self.add(&mut space.reference, &bucket.reference_stats, &acquisition, true)?;
         }
-        for acquisition in bucket.data {
+        for mut acquisition in bucket.data {
+            self.turn_round(&mut acquisition)?;
             let space = self.space(&mut buffers, &acquisition);
             self.add(&mut space.data, &bucket.data_stats, &acquisition, false)?;
         }
         Ok(buffers.into_values().map(finish).collect())
+    }
+
+    fn turn_round(&self, acquisition: &mut Acquisition) -> Result<(), BoxError> {
+        let encoding = encoding_of(&self.header, &acquisition.header)?;
+        turn_round(acquisition, encoding);
+        Ok(())
     }
 
     fn space<'a>(&self, buffers: &'a mut BTreeMap<Key, Vec<Space>>, acquisition: &Acquisition) -> &'a mut Space {

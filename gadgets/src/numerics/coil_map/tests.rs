@@ -171,3 +171,81 @@ fn a_neighbourhood_larger_than_the_image_wraps_around() {
     let map = estimate(&images(&sensitivities, &object), 2, extent, INATI);
     assert!(map.iter().all(|z| z.is_finite()));
 }
+
+/// The iteration's definition, pixel by pixel in double precision.
+fn direct_iteration(images: &[Complex32], channels: usize, extent: Extent, window: [usize; 3]) -> Vec<Complex64> {
+    let volume = extent.volume();
+    let images: Vec<Complex64> = images
+        .iter()
+        .map(|v| Complex64::new(v.re.into(), v.im.into()))
+        .collect();
+    let at = |c: usize, pixel: usize| c * volume + pixel;
+    // The channels' sums of `values`, as a vector of length one.
+    let direction = |values: &dyn Fn(usize, usize) -> Complex64| -> Vec<Complex64> {
+        let sums: Vec<Complex64> = (0..channels)
+            .map(|c| (0..volume).map(|pixel| values(c, pixel)).sum())
+            .collect();
+        let norm = sums.iter().map(Complex64::norm_sqr).sum::<f64>().sqrt();
+        sums.into_iter().map(|sum| sum / norm).collect()
+    };
+    let first = direction(&|c, pixel| images[at(c, pixel)]);
+    let mut combined: Vec<Complex64> = (0..volume)
+        .map(|pixel| (0..channels).map(|c| images[at(c, pixel)] * first[c].conj()).sum())
+        .collect();
+    let mut map = vec![Complex64::ZERO; images.len()];
+    for _ in 0..3 {
+        let near = |i: usize, d: usize, window: usize, n: usize| (i + d + n * window - window / 2) % n;
+        for pixel in 0..volume {
+            let (x, y, z) = (
+                pixel % extent.ro,
+                pixel / extent.ro % extent.e1,
+                pixel / (extent.ro * extent.e1),
+            );
+            let mut neighbours = Vec::new();
+            for dz in 0..window[2] {
+                for (dy, dx) in (0..window[1]).flat_map(|dy| (0..window[0]).map(move |dx| (dy, dx))) {
+                    let line = near(z, dz, window[2], extent.e2) * extent.e1 + near(y, dy, window[1], extent.e1);
+                    neighbours.push(line * extent.ro + near(x, dx, window[0], extent.ro));
+                }
+            }
+            let local: Vec<Complex64> = (0..channels)
+                .map(|c| neighbours.iter().map(|&p| images[at(c, p)] * combined[p].conj()).sum())
+                .collect();
+            let norm = local.iter().map(Complex64::norm_sqr).sum::<f64>().sqrt();
+            (0..channels).for_each(|c| map[at(c, pixel)] = local[c] / norm);
+        }
+        for (pixel, sum) in combined.iter_mut().enumerate() {
+            *sum = (0..channels)
+                .map(|c| images[at(c, pixel)] * map[at(c, pixel)].conj())
+                .sum();
+        }
+        let common = direction(&|c, pixel| map[at(c, pixel)] * combined[pixel]);
+        for (pixel, sum) in combined.iter_mut().enumerate() {
+            let phase: Complex64 = (0..channels).map(|c| map[at(c, pixel)] * common[c].conj()).sum();
+            let phase = phase / phase.norm();
+            *sum *= phase;
+            (0..channels).for_each(|c| map[at(c, pixel)] *= phase.conj());
+        }
+    }
+    map
+}
+
+#[test]
+fn the_iteration_is_that_of_its_definition() {
+    for extent in [Extent { ro: 11, e1: 14, e2: 1 }, Extent { ro: 7, e1: 8, e2: 6 }] {
+        let (sensitivities, object) = scene(extent, 3);
+        let images = images(&sensitivities, &object);
+        let method = Method::InatiIterative {
+            in_plane: 5,
+            through: 3,
+            iterations: 3,
+            tolerance: 0.0,
+        };
+        let through = if extent.e2 > 1 { 3 } else { 1 };
+        let expected = direct_iteration(&images, 3, extent, [5, 5, through]);
+        for (found, expected) in estimate(&images, 3, extent, method).iter().zip(&expected) {
+            let found = Complex64::new(found.re.into(), found.im.into());
+            assert!((found - expected).norm() < 1e-4, "{found} {expected}");
+        }
+    }
+}

@@ -205,13 +205,52 @@ fn too_few_calibration_lines_are_an_error_that_says_how_many() {
 }
 
 #[test]
-fn zeros_for_calibration_are_an_error() {
+fn calibration_data_without_a_place_for_the_kernel_are_an_error() {
     let extent = Extent { ro: 32, e1: 32, e2: 1 };
-    let data = vec![Complex32::ZERO; 2 * extent.volume()];
-    assert!(matches!(
-        calibration([2, 1], true).fit(&data, &data, extent, whole(extent)),
-        Err(CalibrationError::Unsolvable(_))
-    ));
+    let zeros = vec![Complex32::ZERO; 2 * extent.volume()];
+    let mut undersampled = vec![Complex32::ONE; 2 * extent.volume()];
+    undersample(&mut undersampled, extent, [2, 1]);
+    for data in [zeros, undersampled] {
+        let fitted = calibration([2, 1], true).fit(&data, &data, extent, whole(extent));
+        assert_eq!(fitted, Err(CalibrationError::Undersampled));
+    }
+}
+
+#[test]
+fn one_channel_is_an_error() {
+    let extent = Extent { ro: 32, e1: 32, e2: 1 };
+    let data = vec![Complex32::ONE; extent.volume()];
+    let fitted = calibration([2, 1], true).fit(&data, &data, extent, whole(extent));
+    assert_eq!(fitted, Err(CalibrationError::OneChannel));
+}
+
+#[test]
+fn a_missing_calibration_line_is_left_out() {
+    let extent = Extent { ro: 32, e1: 36, e2: 1 };
+    let scene = Scene::new(extent);
+    let full = scene.kspace();
+    let mut damaged = full.clone();
+    for channel in damaged.chunks_mut(extent.volume()) {
+        channel[17 * extent.ro..18 * extent.ro].fill(Complex32::ZERO);
+    }
+    let image = |data: &[Complex32]| {
+        let kernel = calibration([2, 1], true)
+            .fit(data, data, extent, whole(extent))
+            .unwrap();
+        let coefficients = unmixing(&kernel, &scene.combining_maps(), extent, 2).coefficients;
+        let mut aliased = full.clone();
+        undersample(&mut aliased, extent, [2, 1]);
+        extent.to_image(&mut aliased);
+        let mut image = vec![Complex32::ZERO; extent.volume()];
+        unmix(&aliased, &coefficients, &mut image);
+        error(&image, &scene.object)
+    };
+    assert!(
+        image(&damaged) < 1.5 * image(&full) + 1e-3,
+        "{} {}",
+        image(&damaged),
+        image(&full)
+    );
 }
 
 #[test]

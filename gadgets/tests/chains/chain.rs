@@ -1,4 +1,4 @@
-//! Recorded connections pushed through chains of gadgets.
+//! Messages pushed through chains of gadgets.
 
 use engine::{Capacity, Message, Node, NodePath, message_channel};
 use gadgets::{
@@ -80,8 +80,12 @@ pub(crate) fn nodes(chain: &[Class], context: &Context) -> Vec<Node> {
     chain.iter().map(node).collect()
 }
 
-/// Everything that `chain` makes of `messages`.
-pub(crate) async fn reconstruct(chain: &[Class], header: IsmrmrdHeader, messages: Vec<Message>) -> Vec<Message> {
+/// Everything that `chain` makes of `messages`, and how its run ended.
+pub(crate) async fn attempt(
+    chain: &[Class],
+    header: IsmrmrdHeader,
+    messages: Vec<Message>,
+) -> (Vec<Message>, Result<(), String>) {
     let context = Context::new(header);
     let (mut feed, input) = message_channel(Capacity::default());
     let (output, mut results) = message_channel(Capacity::default());
@@ -89,14 +93,23 @@ pub(crate) async fn reconstruct(chain: &[Class], header: IsmrmrdHeader, messages
     let running = tokio::spawn(chain.run(NodePath::root(), input, output));
     let feeding = tokio::spawn(async move {
         for message in messages {
-            feed.send(message).await.unwrap();
+            // A chain that failed takes nothing more; its result says why.
+            if feed.send(message).await.is_err() {
+                break;
+            }
         }
     });
     let mut collected = Vec::new();
-    while let Some(message) = results.next().await.unwrap() {
+    while let Ok(Some(message)) = results.next().await {
         collected.push(message);
     }
     feeding.await.unwrap();
-    running.await.unwrap().unwrap();
+    (collected, running.await.unwrap().map_err(|error| error.to_string()))
+}
+
+/// As [`attempt`], for a run that must end well.
+pub(crate) async fn reconstruct(chain: &[Class], header: IsmrmrdHeader, messages: Vec<Message>) -> Vec<Message> {
+    let (collected, result) = attempt(chain, header, messages).await;
+    result.unwrap();
     collected
 }

@@ -1,15 +1,14 @@
 //! What the original answered to recorded connections, and what our gadgets make of the same bytes.
 
-mod common;
-
 use std::path::PathBuf;
 
-use common::{DEFAULT, decode, reconstruct, sent};
 use gadgets::Flow;
 use ndarray::Zip;
 use protocol::{
     Acquisition, AnyImage, Image, ImageArray, Limits, ReconData, Waveform, codec::Readers, session::Incoming,
 };
+
+use crate::chain::{Class, DEFAULT, decode, reconstruct, sent};
 
 fn recording(name: &str) -> Vec<u8> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../protocol/tests/data");
@@ -24,7 +23,7 @@ fn answer(name: &str) -> Vec<engine::Message> {
     .1
 }
 
-fn run(chain: &[common::Class], name: &str) -> Vec<engine::Message> {
+fn run(chain: &[Class], name: &str) -> Vec<engine::Message> {
     let (header, messages) = sent(&recording(name));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
