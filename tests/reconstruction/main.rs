@@ -2,6 +2,7 @@
 
 mod compare;
 mod golden;
+mod noise;
 mod quantitative;
 
 use std::{

@@ -23,7 +23,7 @@ fn relative_difference(image: ArrayView2<'_, f32>, truth: ArrayView2<'_, f32>) -
 }
 
 /// Pixels of the object whose neighbours, three to each side, are much like them.
-fn even_places(truth: &Array2<f32>) -> impl Iterator<Item = (usize, usize)> + '_ {
+pub(crate) fn even_places(truth: &Array2<f32>) -> impl Iterator<Item = (usize, usize)> + '_ {
     truth.indexed_iter().map(|(place, _)| place).filter(|&(y, x)| {
         let (rows, columns) = truth.dim();
         let inside = y >= 3 && x >= 3 && y + 3 < rows && x + 3 < columns;
@@ -34,7 +34,7 @@ fn even_places(truth: &Array2<f32>) -> impl Iterator<Item = (usize, usize)> + '_
     })
 }
 
-fn phantom_file(folder: &Path, settings: &PhantomSettings) -> std::path::PathBuf {
+pub(crate) fn phantom_file(folder: &Path, settings: &PhantomSettings) -> std::path::PathBuf {
     let output = folder.join("phantom.h5");
     let arguments = PhantomArguments {
         output: output.clone(),
