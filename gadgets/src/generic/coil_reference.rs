@@ -63,15 +63,11 @@ pub(super) fn maps(
 pub(super) fn of_kspace(mut images: Frames, method: Method) -> Frames {
     let dims = images.dims;
     dims.extent.to_image(&mut images.data);
-    let frames: Vec<Vec<Complex32>> = images
+    images
         .data
-        .par_chunks(dims.frame().max(1))
-        .map(|frame| coil_map::estimate(frame, dims.cha, dims.extent, method))
-        .collect();
-    Frames {
-        dims,
-        data: frames.concat(),
-    }
+        .par_chunks_mut(dims.frame().max(1))
+        .for_each(|frame| frame.copy_from_slice(&coil_map::estimate(frame, dims.cha, dims.extent, method)));
+    images
 }
 
 /// The part of the calibration data that becomes coil images, with its centre in the middle.

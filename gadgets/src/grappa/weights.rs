@@ -6,7 +6,7 @@
 //!
 //! Where the original takes the distance of the last two readouts for the acceleration, this takes the most frequent
 //! distance above one between neighbouring lines, so that reversed and missing lines do no harm; and it does not read past
-//! the end of the readout.
+//! the end of the readout. Of many calibration lines it takes the columns about the echo; the original takes all.
 
 use std::{collections::BTreeMap, collections::BTreeSet, ops::Range, sync::Arc};
 
@@ -30,6 +30,9 @@ use crate::{
 
 /// Lines about the centre, beside the central one, that calibration needs at least.
 const CALIBRATION_LINES: usize = 8;
+/// Equations for each unknown at most, as in three dimensions: lines of all repetitions can make up the whole k-space, and
+/// beyond its middle they say little.
+const OVER_DETERMINATION: f64 = 45.0;
 
 crate::properties! {
     /// Properties of [`WeightsCalculator`].
@@ -198,7 +201,7 @@ fn weights(
         acceleration: [acceleration, 1],
         kernel: [properties.kernel_samples.into(), properties.kernel_lines.into(), 1],
         lambda: properties.lambda.into(),
-        over_determination: 0.0,
+        over_determination: OVER_DETERMINATION,
         fit_measured: false,
     };
     let kernel = fit.fit(&known.kspace, &known.kspace, extent, [0..extent.ro, calibration, 0..1])?;

@@ -172,9 +172,10 @@ impl Gadget for BucketToBuffer {
         let sorter = Arc::new(self);
         while let Some(mut bucket) = input.next().await? {
             let waveforms = std::mem::take(&mut bucket.waveforms);
-            let this = sorter.clone();
-            let buffers = engine::compute(move || this.sort(bucket)).await?;
-            for data in buffers {
+            // One after the other: of a whole measurement in one bucket, only what the next gadgets hold is there twice.
+            for part in sorter.parts(bucket)? {
+                let this = sorter.clone();
+                let data = engine::compute(move || this.fill(part)).await?;
                 let waveforms = waveforms.clone();
                 output.send(ReconDataWithWaveforms { data, waveforms }).await?;
             }
@@ -192,38 +193,50 @@ struct Space {
     reference: Option<Buffer>,
 }
 
+/// The readouts of one buffer, and the statistics of the bucket (calibration data, data).
+struct Part {
+    reference: Vec<Acquisition>,
+    data: Vec<Acquisition>,
+    stats: Arc<[Vec<AcquisitionBucketStats>; 2]>,
+}
+
 impl BucketToBuffer {
-    /// The buffers of a bucket, in ascending order of their keys. Readouts are freed as they are copied.
+    /// The buffers of a bucket, in ascending order of their keys.
     pub fn sort(&self, bucket: AcquisitionBucket) -> Result<Vec<ReconData>, BoxError> {
-        let mut buffers: BTreeMap<Key, Vec<Space>> = BTreeMap::new();
-        for mut acquisition in bucket.reference {
-            self.turn_round(&mut acquisition)?;
-            let space = self.space(&mut buffers, &acquisition);
-            self.add(&mut space.reference, &bucket.reference_stats, &acquisition, true)?;
-        }
-        for mut acquisition in bucket.data {
-            self.turn_round(&mut acquisition)?;
-            let space = self.space(&mut buffers, &acquisition);
-            self.add(&mut space.data, &bucket.data_stats, &acquisition, false)?;
-        }
-        Ok(buffers.into_values().map(finish).collect())
+        self.parts(bucket)?.map(|part| self.fill(part)).collect()
     }
 
-    fn turn_round(&self, acquisition: &mut Acquisition) -> Result<(), BoxError> {
-        let encoding = encoding_of(&self.header, &acquisition.header)?;
-        turn_round(acquisition, encoding);
-        Ok(())
+    /// The readouts of each buffer, in ascending order of the keys.
+    fn parts(&self, bucket: AcquisitionBucket) -> Result<impl Iterator<Item = Part> + use<>, BoxError> {
+        let mut parts: BTreeMap<Key, [Vec<Acquisition>; 2]> = BTreeMap::new();
+        let of_kind = |kind: usize| move |acquisition: Acquisition| (kind, acquisition);
+        let all = bucket.reference.into_iter().map(of_kind(0));
+        for (kind, mut acquisition) in all.chain(bucket.data.into_iter().map(of_kind(1))) {
+            let encoding = encoding_of(&self.header, &acquisition.header)?;
+            turn_round(&mut acquisition, encoding);
+            parts.entry(self.key(&acquisition.header.idx)).or_default()[kind].push(acquisition);
+        }
+        let stats = Arc::new([bucket.reference_stats, bucket.data_stats]);
+        Ok(parts.into_values().map(move |[reference, data]| Part {
+            reference,
+            data,
+            stats: stats.clone(),
+        }))
     }
 
-    fn space<'a>(&self, buffers: &'a mut BTreeMap<Key, Vec<Space>>, acquisition: &Acquisition) -> &'a mut Space {
-        // Bounded by `encoding_of` before anything is added; an unknown space gets no entry of its own.
-        let known = self.header.encoding.len().max(1);
-        let space = usize::from(acquisition.header.encoding_space_ref).min(known - 1);
-        let spaces = buffers.entry(self.key(&acquisition.header.idx)).or_default();
-        if spaces.len() <= space {
-            spaces.resize_with(space + 1, Space::default);
+    /// One buffer. Readouts are freed as they are copied.
+    fn fill(&self, part: Part) -> Result<ReconData, BoxError> {
+        let mut spaces = Vec::new();
+        let [reference_stats, data_stats] = &*part.stats;
+        for acquisition in part.reference {
+            let space = space(&mut spaces, &acquisition);
+            self.add(&mut space.reference, reference_stats, &acquisition, true)?;
         }
-        &mut spaces[space]
+        for acquisition in part.data {
+            let space = space(&mut spaces, &acquisition);
+            self.add(&mut space.data, data_stats, &acquisition, false)?;
+        }
+        Ok(finish(spaces))
     }
 
     fn key(&self, idx: &EncodingCounters) -> Key {
@@ -290,6 +303,15 @@ impl BucketToBuffer {
         ];
         Ok(buffer.add(acquisition, place)?)
     }
+}
+
+/// The space of a readout, which the header has: see [`BucketToBuffer::parts`].
+fn space<'a>(spaces: &'a mut Vec<Space>, acquisition: &Acquisition) -> &'a mut Space {
+    let space = usize::from(acquisition.header.encoding_space_ref);
+    if spaces.len() <= space {
+        spaces.resize_with(space + 1, Space::default);
+    }
+    &mut spaces[space]
 }
 
 fn finish(spaces: Vec<Space>) -> ReconData {
