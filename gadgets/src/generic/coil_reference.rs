@@ -1,6 +1,5 @@
 //! Coil maps from calibration data.
 
-use num_complex::Complex32;
 use protocol::SamplingDescription;
 use rayon::prelude::*;
 
@@ -149,6 +148,7 @@ impl Window {
 
 #[cfg(test)]
 mod tests {
+    use num_complex::Complex32;
     use protocol::SamplingLimit;
 
     use super::*;
