@@ -19,3 +19,8 @@ pub mod storage;
 pub mod stream_mode;
 
 pub use {distributed, engine, gadgets, protocol};
+
+/// The guide's programs run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/compose.md")]
+mod guide {}
