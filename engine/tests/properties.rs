@@ -11,6 +11,7 @@ use engine::{
         Fault, FaultyWorker, Harness, delayed,
         strategies::{capacity, delays, fault_schedules},
     },
+    try_pure_fn,
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -168,6 +169,34 @@ proptest! {
                 prop_assert_eq!(result.unwrap_err().to_string(), words);
             }
             false => prop_assert!(result.is_ok()),
+        }
+    }
+
+    #[test]
+    fn numeric_work_that_fails_is_reported_with_its_path_and_delivers_what_came_before(
+        inputs in inputs(40), at in 0..40_usize, workers in 1..5_usize, panics: bool,
+    ) {
+        let bad = inputs.get(at).copied();
+        let work = try_pure_fn(move |n: u32| {
+            if Some(n) == bad {
+                assert!(!panics, "no coils");
+                return Err("no coils");
+            }
+            Ok(square(n))
+        });
+        let (outputs, result) = Harness::paused().run(par_map(workers, work).named("work"), inputs.clone());
+        let before = squares(inputs.get(..at).unwrap_or(&inputs));
+        if bad.is_some() {
+            let words = if panics { "work: panicked: no coils" } else { "work: no coils" };
+            prop_assert_eq!(result.unwrap_err().to_string(), words);
+        } else {
+            prop_assert!(result.is_ok());
+        }
+        // A panic is reported at once, an error in its place.
+        if panics {
+            prop_assert!(before.starts_with(&outputs));
+        } else {
+            prop_assert_eq!(outputs, before);
         }
     }
 }
