@@ -1,9 +1,11 @@
 //! Principal components of the channels of samples.
 
-use faer::{Mat, Side};
+use faer::Mat;
 use ndarray::{Array2, Axis};
 use num_complex::Complex64;
 use protocol::Complex32;
+
+use crate::numerics::eigen;
 
 /// Samples that have no principal components.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -12,8 +14,6 @@ pub(super) enum PrincipalError {
     Channels { found: usize, expected: usize },
     #[error("samples are infinite or undefined")]
     NotFinite,
-    #[error("the eigenvalues of the channels' covariance were not found")]
-    NoConvergence,
 }
 
 /// The principal components of `samples`, shape `[channels, samples]`, about their mean: shape `[component, channel]`, to
@@ -30,12 +30,6 @@ pub(super) fn components(
         .collect();
     let combined: Vec<usize> = (0..channels).filter(|channel| !alone.contains(channel)).collect();
     let covariance = covariance(&samples.select(Axis(0), &combined));
-    if covariance
-        .iter()
-        .any(|value| !(value.re.is_finite() && value.im.is_finite()))
-    {
-        return Err(PrincipalError::NotFinite);
-    }
     let mut components = Array2::zeros((channels, channels));
     for (component, channel) in alone.iter().enumerate() {
         components[[component, *channel]] = Complex32::ONE;
@@ -45,15 +39,12 @@ pub(super) fn components(
         return Ok(components);
     }
     let matrix = Mat::from_fn(count, count, |i, j| covariance[[i, j]]);
-    let eigen = matrix
-        .self_adjoint_eigen(Side::Lower)
-        .map_err(|_| PrincipalError::NoConvergence)?;
-    let vectors = eigen.U();
+    let vectors = eigen::principal(&matrix)
+        .map_err(|_| PrincipalError::NotFinite)?
+        .vectors;
     for component in 0..count {
         for (place, channel) in combined.iter().enumerate() {
-            // Eigenvalues come in ascending order.
-            let value = vectors[(place, count - 1 - component)];
-            components[[alone.len() + component, *channel]] = Complex32::new(value.re as f32, value.im as f32);
+            components[[alone.len() + component, *channel]] = vectors[(place, component)];
         }
     }
     Ok(components)

@@ -1,7 +1,9 @@
 //! Karhunen-Loeve transform of channels: virtual channels, uncorrelated and sorted by energy.
 
-use faer::{Accum, Conj, Mat, MatMut, MatRef, Par, Side, linalg::matmul::matmul_with_conj};
+use faer::{Accum, Conj, Mat, MatMut, MatRef, Par, linalg::matmul::matmul_with_conj};
 use num_complex::{Complex32, Complex64};
+
+use super::eigen;
 
 /// Samples that are gathered in single precision before they are added in double.
 const BLOCK: usize = 4096;
@@ -43,9 +45,8 @@ impl Klt {
                 }
             }
         }
-        let eigen = covariance.self_adjoint_eigen(Side::Lower).map_err(|_| NotFinite)?;
-        // The library sorts ascending.
-        let energy = |k: usize| eigen.S()[channels - 1 - k].re.max(0.0);
+        let principal = eigen::principal(&covariance).map_err(|_| NotFinite)?;
+        let energy = |k: usize| principal.energies[k];
         let kept = match keep {
             Keep::Count(count) if (1..=channels).contains(&count) => count,
             Keep::Above(part) if part > 0.0 => (1..channels)
@@ -53,15 +54,9 @@ impl Klt {
                 .unwrap_or(channels),
             _ => channels,
         };
-        let vectors = eigen.U();
-        let matrix = Mat::from_fn(channels, kept, |i, k| {
-            let value = vectors[(i, channels - 1 - k)];
-            Complex32::new(value.re as f32, value.im as f32)
-        });
-        match (0..kept).all(|k| (0..channels).all(|i| matrix[(i, k)].is_finite())) {
-            true => Ok(Self { matrix }),
-            false => Err(NotFinite),
-        }
+        Ok(Self {
+            matrix: principal.vectors.subcols(0, kept).to_owned(),
+        })
     }
 
     /// Number of virtual channels kept.

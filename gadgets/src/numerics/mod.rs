@@ -3,6 +3,7 @@
 mod calibration;
 pub mod coil_map;
 pub mod denoise;
+pub(crate) mod eigen;
 pub mod fft;
 pub mod filter;
 pub mod frames;
