@@ -68,29 +68,10 @@ impl Entry {
         G::In: Flow,
         G::Out: Flow,
     {
-        fn build<G>(component: &Component) -> Result<Built, Vec<PropertyError>>
-        where
-            G: Gadget + Configured,
-            G::In: Flow,
-            G::Out: Flow,
-        {
-            let properties = properties::parse::<G::Properties>(component)?;
-            let name = component.name.clone();
-            Ok(Built::Gadget(Box::new(move |context| {
-                Ok(Node::gadget_with(
-                    name,
-                    G::new(properties, context)?,
-                    G::In::accept,
-                    G::Out::emit,
-                ))
-            })))
-        }
-        Self {
-            class,
-            summary,
-            build: build::<G>,
-            properties: G::Properties::descriptions,
-        }
+        Self::of::<G>(class, summary, |component| {
+            let node = |name, gadget: G| Node::gadget_with(name, gadget, G::In::accept, G::Out::emit);
+            built(component, node, Built::Gadget)
+        })
     }
 
     /// The entry of a pure function.
@@ -100,29 +81,10 @@ impl Entry {
         P::In: Flow,
         P::Out: Flow,
     {
-        fn build<P>(component: &Component) -> Result<Built, Vec<PropertyError>>
-        where
-            P: PureGadget + Configured,
-            P::In: Flow,
-            P::Out: Flow,
-        {
-            let properties = properties::parse::<P::Properties>(component)?;
-            let name = component.name.clone();
-            Ok(Built::Pure(Box::new(move |context| {
-                Ok(PureNode::new(
-                    name,
-                    P::new(properties, context)?,
-                    P::In::accept,
-                    P::Out::emit,
-                ))
-            })))
-        }
-        Self {
-            class,
-            summary,
-            build: build::<P>,
-            properties: P::Properties::descriptions,
-        }
+        Self::of::<P>(class, summary, |component| {
+            let node = |name, gadget: P| PureNode::new(name, gadget, P::In::accept, P::Out::emit);
+            built(component, node, Built::Pure)
+        })
     }
 
     /// The entry of a branch.
@@ -132,29 +94,10 @@ impl Entry {
         T::In: Flow,
         T::Out: Flow,
     {
-        fn build<T>(component: &Component) -> Result<Built, Vec<PropertyError>>
-        where
-            T: Branch + Configured,
-            T::In: Flow,
-            T::Out: Flow,
-        {
-            let properties = properties::parse::<T::Properties>(component)?;
-            let name = component.name.clone();
-            Ok(Built::Branch(Box::new(move |context| {
-                Ok(BranchNode::new(
-                    name,
-                    T::new(properties, context)?,
-                    T::In::accept,
-                    T::Out::emit,
-                ))
-            })))
-        }
-        Self {
-            class,
-            summary,
-            build: build::<T>,
-            properties: T::Properties::descriptions,
-        }
+        Self::of::<T>(class, summary, |component| {
+            let node = |name, branch: T| BranchNode::new(name, branch, T::In::accept, T::Out::emit);
+            built(component, node, Built::Branch)
+        })
     }
 
     /// The entry of a merge.
@@ -164,62 +107,49 @@ impl Entry {
         T::In: Flow,
         T::Out: Flow,
     {
-        fn build<T>(component: &Component) -> Result<Built, Vec<PropertyError>>
-        where
-            T: Merge + Configured,
-            T::In: Flow,
-            T::Out: Flow,
-        {
-            let properties = properties::parse::<T::Properties>(component)?;
-            let name = component.name.clone();
-            Ok(Built::Merge(Box::new(move |context| {
-                Ok(MergeNode::new(
-                    name,
-                    T::new(properties, context)?,
-                    T::In::accept,
-                    T::Out::emit,
-                ))
-            })))
-        }
-        Self {
-            class,
-            summary,
-            build: build::<T>,
-            properties: T::Properties::descriptions,
-        }
+        Self::of::<T>(class, summary, |component| {
+            let node = |name, merge: T| MergeNode::new(name, merge, T::In::accept, T::Out::emit);
+            built(component, node, Built::Merge)
+        })
     }
 
     /// The entry of a distributor.
     pub const fn distributor<T>(class: &'static str, summary: &'static str) -> Self
     where
-        T: Selector + Configured,
-        T: Selector<Key = u64>,
+        T: Selector<Key = u64> + Configured,
         T::In: Flow,
     {
-        fn build<T>(component: &Component) -> Result<Built, Vec<PropertyError>>
-        where
-            T: Selector + Configured,
-            T: Selector<Key = u64>,
-            T::In: Flow,
-        {
-            let properties = properties::parse::<T::Properties>(component)?;
-            let name = component.name.clone();
-            Ok(Built::Distributor(Box::new(move |context| {
-                Ok(SelectorNode::new(
-                    name,
-                    T::new(properties, context)?,
-                    T::In::accept,
-                    T::In::emit,
-                ))
-            })))
-        }
+        Self::of::<T>(class, summary, |component| {
+            let node = |name, selector: T| SelectorNode::new(name, selector, T::In::accept, T::In::emit);
+            built(component, node, Built::Distributor)
+        })
+    }
+
+    const fn of<T: Configured>(
+        class: &'static str,
+        summary: &'static str,
+        build: fn(&Component) -> Result<Built, Vec<PropertyError>>,
+    ) -> Self {
         Self {
             class,
             summary,
-            build: build::<T>,
+            build,
             properties: T::Properties::descriptions,
         }
     }
+}
+
+/// Reads the properties at once; the gadget and its node are made when the header is known.
+fn built<T: Configured, N>(
+    component: &Component,
+    node: impl FnOnce(String, T) -> N + Send + 'static,
+    kind: fn(Build<N>) -> Built,
+) -> Result<Built, Vec<PropertyError>> {
+    let properties = properties::parse::<T::Properties>(component)?;
+    let name = component.name.clone();
+    Ok(kind(Box::new(move |context| {
+        Ok(node(name, T::new(properties, context)?))
+    })))
 }
 
 /// The tables, one for each folder of gadgets.
