@@ -5,6 +5,7 @@ pub mod augment_meta;
 pub mod auto_scale;
 pub mod complex_to_float;
 pub mod extract;
+pub mod fft;
 pub mod finish;
 pub mod float_to_fixed;
 pub mod index;
@@ -26,6 +27,7 @@ pub(crate) static ENTRIES: &[Entry] = &[
         "ComplexToFloatGadget",
         "Complex images to real ones, of the kind the header names.",
     ),
+    Entry::pure::<fft::ImageFft>("ImageFFTGadget", "Images to their Fourier transforms."),
     Entry::pure::<auto_scale::AutoScale>("AutoScaleGadget", "Scales magnitude images by their histogram."),
     Entry::pure::<scale::Scale>("ScaleGadget", "Scales images by a percentile."),
     Entry::gadget::<float_to_fixed::FloatToFixed<u16>>("FloatToUShortGadget", "Real images to unsigned 16 bits."),
