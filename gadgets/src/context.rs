@@ -45,6 +45,8 @@ pub trait Storage: Send + Sync {
     fn store(&self, header: &IsmrmrdHeader, measurement_id: &str, name: &str, bytes: &[u8]) -> Result<(), BoxError>;
     /// The newest bytes under `name` of the measurement `measurement_id`; `None` when there are none.
     fn latest(&self, header: &IsmrmrdHeader, measurement_id: &str, name: &str) -> Result<Option<Vec<u8>>, BoxError>;
+    /// The identifiers of the measurements of the subject of `header` that have bytes under `name`, sorted, each once.
+    fn measurements(&self, header: &IsmrmrdHeader, name: &str) -> Result<Vec<String>, BoxError>;
 }
 
 /// Keeps nothing, finds nothing.
@@ -58,6 +60,10 @@ impl Storage for NoStorage {
 
     fn latest(&self, _: &IsmrmrdHeader, _: &str, _: &str) -> Result<Option<Vec<u8>>, BoxError> {
         Ok(None)
+    }
+
+    fn measurements(&self, _: &IsmrmrdHeader, _: &str) -> Result<Vec<String>, BoxError> {
+        Ok(Vec::new())
     }
 }
 

@@ -1,7 +1,9 @@
 //! How the typed values of this crate become erased messages and come back.
 
 use engine::Message;
-use protocol::{Acquisition, AcquisitionBucket, AnyImage, Complex32, Image, ImageArray, Pixel, ReconData, Waveform};
+use protocol::{
+    Acquisition, AcquisitionBucket, AnyImage, Complex32, DependencyQuery, Image, ImageArray, Pixel, ReconData, Waveform,
+};
 
 /// A value that flows through the dynamic form: knows which messages it takes and its weight in bytes.
 pub trait Flow: Sized + Send + 'static {
@@ -34,6 +36,17 @@ macro_rules! flow {
     )*};
 }
 flow!(Acquisition, Waveform, AcquisitionBucket, ReconData, ImageArray);
+
+/// What is known of stored measurements.
+impl Flow for DependencyQuery {
+    fn accept(message: Message) -> Result<Self, Message> {
+        message.downcast()
+    }
+    fn emit(self) -> Message {
+        let weight = self.meta.to_xml().len();
+        Message::with_weight(self, weight)
+    }
+}
 
 /// A text message.
 impl Flow for String {

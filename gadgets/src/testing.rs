@@ -1,5 +1,10 @@
 //! What the tests of the gadgets share: pushing messages through a gadget, small readouts and headers.
 
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
 use engine::{BoxError, Capacity, Gadget, Input, Output, channel};
 use ndarray::Array2;
 use protocol::{
@@ -8,7 +13,46 @@ use protocol::{
     header::{Encoding, EncodingSpace, Limit},
 };
 
-use crate::{Context, properties, registry::Configured};
+use crate::{Context, context::Storage, properties, registry::Configured};
+
+/// Keeps everything in memory, or fails.
+#[derive(Default)]
+pub(crate) struct Memory {
+    pub(crate) kept: Mutex<BTreeMap<(String, String), Vec<u8>>>,
+    pub(crate) broken: bool,
+}
+
+impl Storage for Memory {
+    fn store(&self, _: &IsmrmrdHeader, id: &str, name: &str, bytes: &[u8]) -> Result<(), BoxError> {
+        if self.broken {
+            return Err("no connection".into());
+        }
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.insert((id.into(), name.into()), bytes.into());
+        Ok(())
+    }
+
+    fn latest(&self, _: &IsmrmrdHeader, id: &str, name: &str) -> Result<Option<Vec<u8>>, BoxError> {
+        if self.broken {
+            return Err("no connection".into());
+        }
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(kept.get(&(id.to_owned(), name.to_owned())).cloned())
+    }
+
+    fn measurements(&self, _: &IsmrmrdHeader, name: &str) -> Result<Vec<String>, BoxError> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let named = kept.keys().filter(|(_, stored)| stored == name);
+        Ok(named.map(|(id, _)| id.clone()).collect())
+    }
+}
+
+impl Memory {
+    pub(crate) fn put(&self, id: &str, name: &str, bytes: &[u8]) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.insert((id.into(), name.into()), bytes.into());
+    }
+}
 
 /// Builds a gadget from properties as a configuration gives them.
 pub(crate) fn build<G: Configured>(properties: &[(&str, &str)], context: &Context) -> Result<G, BoxError> {

@@ -1,12 +1,15 @@
 //! What gadgets see: named bytes of measurements, in this process's store or in a storage server elsewhere.
 
-use std::{io::Read, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, io::Read, sync::Arc, time::Duration};
 
 use engine::BoxError;
 use gadgets::context::Storage;
 use protocol::IsmrmrdHeader;
 
 use super::{BlobStore, Search, Tags, measurement};
+
+/// A list of blobs takes at most so many bytes.
+const LIST_BYTES: u64 = 1 << 20;
 
 /// The store of this process.
 #[derive(Clone, Debug)]
@@ -33,6 +36,21 @@ impl Storage for LocalStorage {
         }
         Ok(None)
     }
+
+    fn measurements(&self, header: &IsmrmrdHeader, name: &str) -> Result<Vec<String>, BoxError> {
+        let page = self.0.search(&measurement::all(header, name))?;
+        Ok(sorted(
+            page.blobs
+                .into_iter()
+                .filter_map(|mut blob| blob.tags.remove("measurement")),
+        ))
+    }
+}
+
+/// Each once, sorted.
+fn sorted(measurements: impl Iterator<Item = Vec<String>>) -> Vec<String> {
+    let names: BTreeSet<String> = measurements.flatten().collect();
+    names.into_iter().collect()
 }
 
 /// Without an ID nothing could ever be found again.
@@ -157,6 +175,42 @@ impl RemoteStorage {
             _ => Err(self.refused(&mut answer)),
         }
     }
+
+    /// The first page of what is found.
+    fn list(&self, search: &Search) -> Result<Vec<serde_json::Value>, ClientError> {
+        let mut request = self
+            .agent
+            .get(format!("{}/v1/blobs", self.url))
+            .query("subject", &search.subject)
+            .query("_limit", search.limit.to_string());
+        for (name, value) in pairs(&search.tags) {
+            request = request.query(name, value);
+        }
+        let mut answer = request.call().map_err(|error| self.unreachable(error))?;
+        if answer.status().as_u16() != 200 {
+            return Err(self.refused(&mut answer));
+        }
+        let text = answer.body_mut().with_config().limit(LIST_BYTES).read_to_string();
+        let text = text.map_err(|error| self.unreachable(error))?;
+        let mut answer: serde_json::Value = serde_json::from_str(&text).map_err(|error| ClientError::Refused {
+            url: self.url.clone(),
+            status: 200,
+            text: format!("no list of blobs: {error}"),
+        })?;
+        match answer["items"].take() {
+            serde_json::Value::Array(items) => Ok(items),
+            _ => Ok(Vec::new()),
+        }
+    }
+}
+
+/// The values of a tag in an answer: one, or a list.
+fn values(value: &serde_json::Value) -> Vec<String> {
+    let one = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+    match value.as_array() {
+        Some(list) => list.iter().filter_map(one).collect(),
+        None => one(value).into_iter().collect(),
+    }
 }
 
 fn pairs(tags: &std::collections::BTreeMap<String, Vec<String>>) -> impl Iterator<Item = (&str, &str)> {
@@ -179,5 +233,10 @@ impl Storage for RemoteStorage {
             }
         }
         Ok(None)
+    }
+
+    fn measurements(&self, header: &IsmrmrdHeader, name: &str) -> Result<Vec<String>, BoxError> {
+        let items = self.list(&measurement::all(header, name))?;
+        Ok(sorted(items.iter().map(|item| values(&item["measurement"]))))
     }
 }

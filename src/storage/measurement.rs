@@ -113,6 +113,16 @@ pub(super) fn searches(header: &IsmrmrdHeader, measurement_id: &str, name: &str)
     searches
 }
 
+/// A search for the blobs `name` of all measurements of the subject of `header`, one page of them.
+pub(super) fn all(header: &IsmrmrdHeader, name: &str) -> Search {
+    let subject = Origin::of_header(header).subject;
+    Search {
+        tags: BTreeMap::from([("name".to_owned(), vec![short(name)])]),
+        limit: 100,
+        ..Search::new(subject.as_deref().unwrap_or("$null"))
+    }
+}
+
 fn measurement_tags(measurement_id: &str, name: &str) -> BTreeMap<String, Vec<String>> {
     BTreeMap::from([
         ("measurement".to_owned(), vec![short(measurement_id)]),

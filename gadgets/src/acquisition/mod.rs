@@ -3,8 +3,10 @@
 pub mod accumulate_trigger;
 pub mod asymmetric_echo;
 pub mod coil_reduction;
+pub mod dependency_query;
 pub mod dump;
 pub mod noise_adjust;
+pub mod noise_summary;
 pub mod pca_coil;
 mod principal;
 pub mod remove_oversampling;
@@ -19,6 +21,11 @@ pub(crate) static ENTRIES: &[Entry] = &[
     Entry::gadget::<noise_adjust::NoiseAdjust>(
         "NoiseAdjustGadget",
         "Whitens readouts with the covariance of the receivers' noise.",
+    ),
+    Entry::gadget::<noise_summary::NoiseSummary>("NoiseSummaryGadget", "Answers what is known of a stored noise scan."),
+    Entry::gadget::<dependency_query::DependencyQueries>(
+        "DependencyQueryGadget",
+        "Answers which noise scans are stored.",
     ),
     Entry::gadget::<pca_coil::PcaCoil>("PCACoilGadget", "Transforms coils into their principal components."),
     Entry::gadget::<dump::IsmrmrdDump>("IsmrmrdDumpGadget", "Writes raw data to a file."),

@@ -26,13 +26,16 @@ use super::{
 use crate::{Context, registry::Configured};
 
 /// Name of the covariance in the storage.
-const STORED_AS: &str = "noise_covariance";
+pub(super) const STORED_AS: &str = "noise_covariance";
+
+/// What the names of noise scans began with, when each was a file.
+pub(super) const FILE_PREFIX: &str = "GadgetronNoiseCovarianceMatrix";
 
 crate::properties! {
     /// Properties of [`NoiseAdjust`].
     pub struct NoiseAdjustProperties {
         /// Accepted and without effect, as in the original.
-        "noise_dependency_prefix" => pub noise_dependency_prefix: String = "GadgetronNoiseCovarianceMatrix".to_owned(),
+        "noise_dependency_prefix" => pub noise_dependency_prefix: String = FILE_PREFIX.to_owned(),
         /// Whether to whiten at all; noise readouts end here in any case.
         "perform_noise_adjust" => pub perform: bool = true,
         /// Readouts with another number of channels than the noise pass unchanged; otherwise they are an error.

