@@ -1,9 +1,13 @@
 //! Whole reconstructions in this process, held against the original's images and against known objects.
 
+mod cartesian;
 mod compare;
+mod dependencies;
 mod golden;
 mod noise;
 mod quantitative;
+mod real_time;
+mod served;
 
 use std::{
     collections::BTreeMap,
@@ -23,12 +27,18 @@ fn data(name: &str) -> PathBuf {
 
 /// Reconstructs `input` with a shipped configuration; the images are in a group of its name.
 async fn reconstruct(input: &Path, configuration: &str, output: &Path) -> Report {
+    let text = Configurations::new().find(configuration).unwrap();
+    reconstruct_with(input, configuration, text, output).await
+}
+
+/// Reconstructs `input` with the configuration `text`; the images are in the group `name`.
+async fn reconstruct_with(input: &Path, name: &str, text: String, output: &Path) -> Report {
     let recon = Recon {
         input: input.to_owned(),
         group: "dataset".into(),
-        configuration: Configurations::new().find(configuration).unwrap(),
+        configuration: text,
         output: output.to_owned(),
-        output_group: configuration.to_owned(),
+        output_group: name.to_owned(),
         parameters: BTreeMap::new(),
         storage: Arc::new(gadgets::context::NoStorage),
         distribution: Arc::default(),
@@ -37,7 +47,7 @@ async fn reconstruct(input: &Path, configuration: &str, output: &Path) -> Report
     recon
         .run()
         .await
-        .unwrap_or_else(|error| panic!("{}, {configuration}: {error}", input.display()))
+        .unwrap_or_else(|error| panic!("{}, {name}: {error}", input.display()))
 }
 
 fn images(path: &Path, group: &str) -> Vec<ImageSeries> {
