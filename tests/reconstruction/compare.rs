@@ -54,6 +54,11 @@ fn norm(pixels: &[Complex64]) -> f64 {
     pixels.iter().map(Complex64::norm_sqr).sum::<f64>().sqrt().max(1e-30)
 }
 
+/// The sum of the pixels' squared magnitudes.
+pub(crate) fn energy(image: &AnyImage) -> f64 {
+    pixels(image).1.iter().map(Complex64::norm_sqr).sum()
+}
+
 fn first_group(path: &Path) -> Vec<ImageSeries> {
     let reader = ImageReader::open(path).unwrap_or_else(|error| panic!("{error}"));
     let groups = reader.groups().unwrap_or_else(|error| panic!("{error}"));

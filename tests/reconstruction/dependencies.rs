@@ -28,27 +28,31 @@ async fn a_noise_scan_that_was_sent_is_listed_and_described() {
     let scan = "GadgetronNoiseCovarianceMatrix_3bed8739-2726-40ff-b776-8848e71fb1ef";
 
     let answer = folder.path().join("answer.xml");
-    let named = |name: &str| ConfigurationChoice::Named(name.into());
     let read = || Meta::parse(&std::fs::read_to_string(&answer).unwrap()).unwrap();
-    serve(&services, named("gtquery.xml"), &input, &answer).await;
+    // A query may come without a measurement: then it names no subject, and nobody's scans are listed.
+    let query = ConfigurationChoice::Named("gtquery.xml".into());
+    serve(&services, query, None, &answer).await;
+    assert_eq!(read().values("NoiseDependencies"), ["Dummy"]);
+    serve(&services, with_reader("gtquery.xml", ""), Some(&input), &answer).await;
     assert_eq!(read().values("NoiseDependencies"), ["Dummy"]);
 
-    serve(
-        &services,
-        named("default_measurement_dependencies.xml"),
-        &input,
-        &answer,
-    )
-    .await;
-    serve(&services, named("gtquery.xml"), &input, &answer).await;
+    let dependencies = ConfigurationChoice::Named("default_measurement_dependencies.xml".into());
+    serve(&services, dependencies, Some(&input), &answer).await;
+    serve(&services, with_reader("gtquery.xml", ""), Some(&input), &answer).await;
     assert_eq!(read().values("NoiseDependencies"), [scan]);
 
-    let text = Configurations::new().find("NoiseSummary.xml").unwrap();
-    let text = text.replace("NAMEOFNOISEFILE", scan);
-    serve(&services, ConfigurationChoice::Text(text), &input, &answer).await;
+    serve(&services, with_reader("NoiseSummary.xml", scan), Some(&input), &answer).await;
     let summary = read();
     assert_eq!(summary.first("status"), Some("success"));
     assert_eq!(summary.integer("channels"), Some(8));
     let [least, mean, most] = ["min_sigma", "mean_sigma", "max_sigma"].map(|name| summary.number(name).unwrap());
     assert!(0.0 < least && least <= mean && mean <= most, "{least} {mean} {most}");
+}
+
+/// The shipped configuration for a connection that sends readouts too, asking about `scan`.
+fn with_reader(configuration: &str, scan: &str) -> ConfigurationChoice {
+    let reader = "<readers><reader><slot>1008</slot><dll>gadgetron_mricore</dll>\
+                  <classname>GadgetIsmrmrdAcquisitionMessageReader</classname></reader></readers><writers>";
+    let text = Configurations::new().find(configuration).unwrap();
+    ConfigurationChoice::Text(text.replacen("<writers>", reader, 1).replace("NAMEOFNOISEFILE", scan))
 }

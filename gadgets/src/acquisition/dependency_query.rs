@@ -1,7 +1,7 @@
 //! Which noise scans are stored.
 //!
 //! [`Acquisition`]s end here; when the last has come, one [`DependencyQuery`] goes out that lists the noise scans of the
-//! subject the header names, as `GadgetronNoiseCovarianceMatrix_` and the measurement's identifier, or `Dummy` where there
+//! subject the header names (a query without a header names nobody), as `GadgetronNoiseCovarianceMatrix_` and the measurement's identifier, or `Dummy` where there
 //! are none. Answers to Gadgetron's `DependencyQueryGadget`, which lists the files of a folder and gives no answer at all
 //! where none is set. The storage forgets by itself what is too old; no configuration that comes over the network makes
 //! this program delete files.
