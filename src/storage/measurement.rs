@@ -113,7 +113,8 @@ pub(super) fn searches(header: &IsmrmrdHeader, measurement_id: &str, name: &str)
     searches
 }
 
-/// A search for the blobs `name` of all measurements of the subject of `header`, one page of them.
+/// A search for the blobs `name` of all measurements of the subject of `header`, one page of them. Their identifiers are
+/// found as the tags have them: the long ones shortened.
 pub(super) fn all(header: &IsmrmrdHeader, name: &str) -> Search {
     let subject = Origin::of_header(header).subject;
     Search {

