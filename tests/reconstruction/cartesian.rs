@@ -10,7 +10,7 @@ use protocol::{
 
 use crate::{
     compare::{self, Tolerance, compare},
-    data, images, reconstruct, reconstruct_with,
+    data, images, measures, reconstruct, reconstruct_with,
 };
 
 const FFT: f64 = 1e-5;
@@ -41,7 +41,7 @@ async fn as_the_original(input: &str, configuration: &str, tolerance: f64) {
         panic!("{what}:\n{}", differences.join("\n"));
     }
     reconstruct_with(&file, configuration, text, &unrounded).await;
-    let rounding = compare::measured(&unrounded, &output, |ours, rounded| {
+    let rounding = measures::measured(&unrounded, &output, |ours, rounded| {
         let pairs = ours.iter().zip(rounded);
         let distances = pairs.map(|(ours, rounded)| (ours.norm().min(largest) - rounded.re).abs());
         distances.fold(0.0, f64::max)
@@ -50,8 +50,8 @@ async fn as_the_original(input: &str, configuration: &str, tolerance: f64) {
         rounding.iter().all(|(_, distance)| *distance <= 0.5),
         "{what}: {rounding:?}"
     );
-    let beyond = compare::measured(&unrounded, &golden, |ours, golden| {
-        compare::beyond_rounding(ours, golden, largest)
+    let beyond = measures::measured(&unrounded, &golden, |ours, golden| {
+        measures::beyond_rounding(ours, golden, largest)
     });
     assert!(
         beyond.iter().all(|(_, distance)| *distance <= tolerance),
@@ -112,13 +112,13 @@ golden! {
 }
 
 fn relative(ours: &Path, golden: &Path) -> Vec<f64> {
-    let measured = compare::measured(ours, golden, compare::relative_difference);
+    let measured = measures::measured(ours, golden, compare::relative_difference);
     measured.into_iter().map(|(_, difference)| difference).collect()
 }
 
 /// The part of each image that no common factor explains: the chains scale differently.
 fn but_for_the_scale(ours: &Path, golden: &Path) -> Vec<f64> {
-    let apart = compare::measured(ours, golden, |ours, golden| {
+    let apart = measures::measured(ours, golden, |ours, golden| {
         let product = |a: &[Complex64], b: &[Complex64]| -> f64 {
             let pairs = a.iter().zip(b);
             pairs.map(|(a, b)| a.norm() * b.norm()).sum()

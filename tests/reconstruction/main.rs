@@ -4,6 +4,7 @@ mod cartesian;
 mod compare;
 mod dependencies;
 mod golden;
+mod measures;
 mod noise;
 mod piped;
 mod quantitative;

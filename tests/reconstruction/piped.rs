@@ -105,7 +105,7 @@ async fn the_image_chain_transforms_images() {
         write_images(bytes, OutputFiles::new(&output, "piped"));
         let series = crate::images(&output, "piped");
         let images = series.iter().flat_map(|series| &series.images);
-        images.map(crate::compare::energy).collect::<Vec<f64>>()
+        images.map(crate::measures::energy).collect::<Vec<f64>>()
     };
     let (before, after) = (energies(&complex), energies(&transformed));
     assert_eq!((before.len(), after.len(), energies(&rounded).len()), (2, 2, 2));

@@ -10,7 +10,7 @@ use protocol::acquisition::flag;
 
 use crate::{
     compare::{self, Tolerance, compare},
-    data, reconstruct,
+    data, measures, reconstruct,
 };
 
 /// The original reads one sample past the end of each line of its calibration data: a sample of the next line. In data of
@@ -21,7 +21,7 @@ const PAST_THE_END: f64 = 0.01;
 const APART: f64 = 0.02;
 
 fn relative(ours: &Path, golden: &Path) -> Vec<f64> {
-    let measured = compare::measured(ours, golden, compare::relative_difference);
+    let measured = measures::measured(ours, golden, compare::relative_difference);
     measured.into_iter().map(|(_, difference)| difference).collect()
 }
 
