@@ -7,6 +7,7 @@
 
 pub mod address;
 pub mod discovery;
+pub mod fuzzing;
 pub mod link;
 mod parcel;
 mod remote;

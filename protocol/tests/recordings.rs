@@ -10,7 +10,7 @@ use protocol::{
 };
 
 mod common;
-use common::{RECORDINGS, append, incoming, padding, read};
+use common::{RECORDINGS, incoming, padding, read};
 
 #[test]
 fn every_recording_decodes_to_the_last_byte_and_encodes_to_the_same_bytes() {
@@ -28,7 +28,7 @@ fn every_recording_decodes_to_the_last_byte_and_encodes_to_the_same_bytes() {
                 break;
             }
             let end = usize::try_from(incoming.offset()).unwrap();
-            append(&mut out, &event);
+            out.event(&event).unwrap();
             let mut original = bytes[compared..end].to_vec();
             for at in padding(&event) {
                 original[at] = 0;

@@ -192,6 +192,20 @@ fn in_a_pipe_the_header_is_the_first_message() {
 }
 
 #[test]
+fn a_configuration_name_that_no_nul_ends_is_an_error() {
+    let mut bytes = vec![1, 0];
+    bytes.resize(2 + 1024, b'a');
+    let mut incoming = Incoming::server(Limits::default());
+    incoming.handle_bytes(&bytes);
+    let error = incoming.poll_event().unwrap_err();
+    assert!(error.to_string().contains("no NUL ends it"), "{error}");
+    bytes[1025] = 0;
+    let mut incoming = Incoming::server(Limits::default());
+    incoming.handle_bytes(&bytes);
+    assert!(matches!(incoming.poll_event(), Ok(Some(Event::ConfigurationName(name))) if name.len() == 1023));
+}
+
+#[test]
 fn a_query_with_reserved_bits_is_an_error() {
     let mut out = Outgoing::default();
     out.query(1, "gadgetron::info");

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use hdf5_reader::{ByteOrder, Datatype, Hdf5File};
+use hdf5_reader::{ByteOrder, BytesStorage, Datatype, Hdf5File};
 use ndarray::Array4;
 use num_complex::{Complex32, Complex64};
 use protocol::{AnyImage, Image, ImageHeader, Meta, Pixel, PixelType};
@@ -11,7 +11,7 @@ use super::{
     FileError, Problem, ReadLimits, group_path,
     heap::{Heap, numbers},
     layout::Member,
-    raw_reader::{find_group, open_hdf5},
+    raw_reader::{find_group, hdf5_of, open_hdf5},
     table::Table,
 };
 
@@ -46,6 +46,17 @@ impl ImageReader {
         let path = path.as_ref();
         let limits = ReadLimits::default();
         let file = open_hdf5(path, &limits).map_err(|problem| problem.at(path))?;
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            limits,
+        })
+    }
+
+    /// Reads the file whose bytes these are; errors call it `bytes`.
+    pub fn from_bytes(bytes: Vec<u8>, limits: ReadLimits) -> Result<Self, FileError> {
+        let path = Path::new("bytes");
+        let file = hdf5_of(BytesStorage::new(bytes), &limits).map_err(|problem| problem.at(path))?;
         Ok(Self {
             path: path.to_owned(),
             file,
@@ -115,7 +126,11 @@ impl ImageReader {
         let bytes = data.read_raw_bytes().map_err(|error| damaged(error.to_string()))?;
         let image_bytes = bytes.len().checked_div(count).unwrap_or(0);
         let mut images = Vec::new();
-        for ((header, meta), bytes) in headers.into_iter().zip(metas).zip(bytes.chunks(image_bytes.max(1))) {
+        for (place, (header, meta)) in headers.into_iter().zip(metas).enumerate() {
+            // Images without pixels have no bytes, and are images all the same.
+            let bytes = bytes
+                .get(place * image_bytes..(place + 1) * image_bytes)
+                .unwrap_or_default();
             let shape = [channels, z, y, x];
             let image = match pixel_type {
                 PixelType::U16 => image::<u16>(header, meta, shape, bytes),

@@ -10,6 +10,7 @@
 
 mod dump;
 mod error;
+pub mod fuzzing;
 mod heap;
 mod image_reader;
 mod image_writer;

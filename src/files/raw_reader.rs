@@ -7,7 +7,7 @@ use std::{
 };
 
 use gadgets::flow::ScannerData;
-use hdf5_reader::{FileStorage, Hdf5File, OpenOptions, StringSize, error::Error as Hdf5Error};
+use hdf5_reader::{BytesStorage, FileStorage, Hdf5File, OpenOptions, Storage, StringSize, error::Error as Hdf5Error};
 use ndarray::Array2;
 use num_complex::Complex32;
 use protocol::{Acquisition, AcquisitionHeader, Waveform, WaveformHeader};
@@ -51,11 +51,20 @@ impl RawDataFile {
     /// [`RawDataFile::open`] with limits of one's own.
     pub fn open_with(path: impl AsRef<Path>, group: &str, limits: ReadLimits) -> Result<Self, FileError> {
         let path = path.as_ref();
-        Self::open_inner(path, group, limits).map_err(|problem| problem.at(path))
+        open_hdf5(path, &limits)
+            .and_then(|file| Self::new(file, path, group, limits))
+            .map_err(|problem| problem.at(path))
     }
 
-    fn open_inner(path: &Path, group: &str, limits: ReadLimits) -> Result<Self, Problem> {
-        let file = open_hdf5(path, &limits)?;
+    /// Reads the file whose bytes these are; errors call it `bytes`.
+    pub fn from_bytes(bytes: Vec<u8>, group: &str, limits: ReadLimits) -> Result<Self, FileError> {
+        let path = Path::new("bytes");
+        hdf5_of(BytesStorage::new(bytes), &limits)
+            .and_then(|file| Self::new(file, path, group, limits))
+            .map_err(|problem| problem.at(path))
+    }
+
+    fn new(file: Hdf5File, path: &Path, group: &str, limits: ReadLimits) -> Result<Self, Problem> {
         let name = group_path(group);
         let group = find_group(&file, &name)?;
         let (_, parts) = group.member_names().map_err(|error| Problem::damaged(&name, error))?;
@@ -138,13 +147,15 @@ impl IntoIterator for &RawDataFile {
     }
 }
 
-/// Opens an HDF5 file for reading, so that nothing in it can make the reader allocate more than the limits and the
-/// file's own size.
+/// Opens an HDF5 file for reading.
 pub(super) fn open_hdf5(path: &Path, limits: &ReadLimits) -> Result<Hdf5File, Problem> {
-    let file = File::open(path)?;
-    let bytes = file.metadata()?.len();
-    let storage = FileStorage::from_file(file).map_err(|error| Problem::damaged("file", error))?;
-    let whole_file = usize::try_from(bytes).unwrap_or(usize::MAX);
+    let storage = FileStorage::from_file(File::open(path)?).map_err(|error| Problem::damaged("file", error))?;
+    hdf5_of(storage, limits)
+}
+
+/// Reads HDF5 so that nothing in it can make the reader allocate more than the limits and the file's own size.
+pub(super) fn hdf5_of(storage: impl Storage + 'static, limits: &ReadLimits) -> Result<Hdf5File, Problem> {
+    let whole_file = usize::try_from(storage.len()).unwrap_or(usize::MAX);
     let options = OpenOptions::default()
         .with_chunk_cache_bytes(0)
         .with_chunk_cache_slots(1)

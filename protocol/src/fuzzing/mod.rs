@@ -19,8 +19,15 @@ mod session;
 pub mod targets;
 pub mod values;
 
+use std::sync::LazyLock;
+
 pub use self::{
     bytes::{MEMORY_BASE, MEMORY_FACTOR, check_bytes, check_value},
     session::{Transcript, transcript},
     values::Source,
 };
+use crate::codec::{Readers, Writers};
+
+// The tables are built once: a target runs thousands of times a second.
+static READERS: LazyLock<Readers> = LazyLock::new(Readers::standard);
+static WRITERS: LazyLock<Writers> = LazyLock::new(Writers::standard);

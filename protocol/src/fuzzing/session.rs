@@ -1,7 +1,7 @@
 //! What comes out of a session, in a form that can be compared.
 
+use super::WRITERS;
 use crate::{
-    codec::Writers,
     error::Error,
     session::{Event, Incoming, Outgoing},
 };
@@ -21,7 +21,7 @@ pub struct Transcript {
 
 /// Hands `bytes` to a session in chunks of the lengths that `chunk` gives, and writes down what comes out.
 pub fn transcript(mut incoming: Incoming, bytes: &[u8], mut chunk: impl FnMut() -> usize) -> Transcript {
-    let mut out = Outgoing::new(Writers::standard());
+    let mut out = Outgoing::new(WRITERS.clone());
     let mut transcript = Transcript::default();
     let mut rest = bytes;
     loop {
@@ -50,33 +50,9 @@ pub fn transcript(mut incoming: Incoming, bytes: &[u8], mut chunk: impl FnMut() 
     transcript
 }
 
-/// Appends the message that an event came from.
-fn append(out: &mut Outgoing, event: &Event) {
-    let appended = match event {
-        Event::ConfigurationName(name) => out.configuration_name(name),
-        Event::Configuration(text) => out.configuration(text),
-        Event::Header(text) => out.header(text),
-        Event::Text(text) => out.text(text),
-        Event::Message(payload) => out.message(&*payload.value, payload.type_name),
-        Event::Close => {
-            out.close();
-            Ok(())
-        }
-        Event::Query { correlation, text } => {
-            out.query(*correlation, text);
-            Ok(())
-        }
-        Event::Response { correlation, text } => {
-            out.response(*correlation, text);
-            Ok(())
-        }
-        Event::RemoteError(text) => {
-            out.error(text);
-            Ok(())
-        }
-        Event::End { .. } => Ok(()),
-    };
-    if let Err(error) = appended {
+/// Appends the message that an event came from: what came in must go out again.
+pub(super) fn append(out: &mut Outgoing, event: &Event) {
+    if let Err(error) = out.event(event) {
         panic!("what came in does not go out: {error}");
     }
 }

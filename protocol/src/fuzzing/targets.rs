@@ -1,11 +1,12 @@
 //! The bodies of this crate's fuzz targets, one function each, so that a plain test can replay a corpus with them.
 
-use super::{Source, check_bytes, check_value, transcript};
+use super::{READERS, Source, WRITERS, check_bytes, check_value, session::append, transcript};
 use crate::{
     Complex32, Complex64, Configuration, IsmrmrdHeader, Limits, Meta,
-    codec::{AcquisitionCodec, Codecs, ErasedCodec, ImageCodec, Precision, Readers, Writers},
+    codec::{AcquisitionCodec, ErasedCodec, ImageCodec, Precision},
     message_id,
-    session::{Incoming, Outgoing},
+    recording::{Damage, Line, Listing, Side},
+    session::{Event, Incoming, Outgoing},
 };
 
 /// A target.
@@ -13,6 +14,7 @@ pub type Target = fn(&[u8]);
 
 /// All of them by name; the name is that of the target in `fuzz/` and of its folder of seeds.
 pub const ALL: &[(&str, Target)] = &[
+    ("frame", frame),
     ("readers_raw", readers_raw),
     ("readers_structured", readers_structured),
     ("session_raw", session_raw),
@@ -20,14 +22,83 @@ pub const ALL: &[(&str, Target)] = &[
     ("ismrmrd_header", ismrmrd_header),
     ("meta", meta),
     ("configuration", configuration),
+    ("recording", recording),
 ];
+
+/// A connection's bytes, handed over exactly as the session asks for them. The first chooses the role.
+///
+/// A session asks for no byte beyond the message it is at: whoever waits for an answer sends none. Every event goes out
+/// as bytes that come in as the same event.
+pub fn frame(bytes: &[u8]) {
+    let Some((&role, mut rest)) = bytes.split_first() else {
+        return;
+    };
+    let mut incoming = session(role);
+    let mut given = 0;
+    loop {
+        match incoming.poll_event() {
+            Ok(Some(Event::End { .. })) | Err(_) => return,
+            Ok(Some(event)) => {
+                assert_eq!(
+                    incoming.offset(),
+                    given,
+                    "as many bytes were asked for as the message has"
+                );
+                goes_out_as_it_came_in(role, &event);
+            }
+            Ok(None) => {
+                let needed = incoming.needed();
+                // After CLOSE nothing is asked for.
+                if needed == 0 || needed > rest.len() {
+                    incoming.handle_end();
+                    continue;
+                }
+                let (now, later) = rest.split_at(needed);
+                let (last, now) = now.split_last().unwrap_or((&0, &[]));
+                if !now.is_empty() {
+                    incoming.handle_bytes(now);
+                    assert!(matches!(incoming.poll_event(), Ok(None)), "fewer bytes suffice");
+                }
+                incoming.handle_bytes(&[*last]);
+                given += needed as u64;
+                rest = later;
+            }
+        }
+    }
+}
+
+/// The event's message, decoded again where a message of its kind may come.
+fn goes_out_as_it_came_in(role: u8, event: &Event) {
+    let written = |event: &Event| {
+        let mut out = Outgoing::new(WRITERS.clone());
+        append(&mut out, event);
+        out.take()
+    };
+    let bytes = written(event);
+    let mut incoming = session(role);
+    if matches!(event, Event::Header(_)) && role % 4 < 2 {
+        incoming.handle_bytes(&written(&Event::ConfigurationName(String::new())));
+    }
+    if matches!(event, Event::Message(_)) && role % 4 < 3 {
+        incoming = session(3);
+    }
+    incoming.handle_bytes(&bytes);
+    let mut last = None;
+    while let Ok(Some(event)) = incoming.poll_event() {
+        last = Some(event);
+    }
+    match last {
+        Some(again) => assert!(written(&again) == bytes, "{again:?} came back for {event:?}"),
+        None => panic!("{event:?} does not come back"),
+    }
+}
 
 /// A message: two bytes choose the reader by its number (or any of them), the others are the body.
 pub fn readers_raw(bytes: &[u8]) {
     let Some((id, body)) = bytes.split_first_chunk::<2>() else {
         return;
     };
-    let readers = Codecs::standard().readers();
+    let readers = &*READERS;
     let ids = readers.ids();
     let id = u16::from_le_bytes(*id);
     let id = if ids.contains(&id) {
@@ -43,7 +114,7 @@ pub fn readers_raw(bytes: &[u8]) {
 /// A value of every type, made of the bytes: encoded, decoded, compared.
 pub fn readers_structured(bytes: &[u8]) {
     let mut source = Source::new(bytes);
-    let readers = Readers::standard();
+    let readers = &*READERS;
     let with = |id: u16, check: &mut dyn FnMut(&dyn ErasedCodec)| {
         if let Some(codec) = readers.get(id) {
             check(codec);
@@ -108,7 +179,7 @@ pub fn session_raw(bytes: &[u8]) {
 pub fn session_operations(bytes: &[u8]) {
     let mut source = Source::new(bytes);
     let role = source.byte();
-    let mut out = Outgoing::new(Writers::standard());
+    let mut out = Outgoing::new(WRITERS.clone());
     while !source.is_empty() {
         operation(&mut source, &mut out);
     }
@@ -160,23 +231,27 @@ fn operation(source: &mut Source<'_>, out: &mut Outgoing) {
 }
 
 fn chunking_does_not_matter(role: u8, bytes: &[u8], chunk: impl FnMut() -> usize) {
-    let incoming = || match role % 4 {
-        0 => {
-            let mut incoming = Incoming::server(Limits::default());
-            incoming.set_readers(Readers::standard());
-            incoming
-        }
-        1 => Incoming::server(Limits::default()),
-        2 => Incoming::pipe(Limits::default(), Readers::standard()),
-        _ => Incoming::client(Limits::default(), Readers::standard()),
-    };
-    let whole = transcript(incoming(), bytes, || usize::MAX);
-    let chunked = transcript(incoming(), bytes, chunk);
+    let whole = transcript(session(role), bytes, || usize::MAX);
+    let chunked = transcript(session(role), bytes, chunk);
     assert_eq!(whole, chunked, "another outcome in chunks");
     assert!(
         whole.error.is_some() || whole.clean.is_some(),
         "neither an end nor an error"
     );
+}
+
+/// The four kinds of receiving session.
+fn session(role: u8) -> Incoming {
+    match role % 4 {
+        0 => {
+            let mut incoming = Incoming::server(Limits::default());
+            incoming.set_readers(READERS.clone());
+            incoming
+        }
+        1 => Incoming::server(Limits::default()),
+        2 => Incoming::pipe(Limits::default(), READERS.clone()),
+        _ => Incoming::client(Limits::default(), READERS.clone()),
+    }
 }
 
 /// Reading what was written gives the same header.
@@ -217,4 +292,44 @@ pub fn configuration(bytes: &[u8]) {
             Err(errors) => panic!("what was written is not read: {errors:?}\n{written}"),
         }
     }
+}
+
+/// A recording: its lines lie one behind the other from its first byte on, a recording that is cut begins with the same
+/// lines, and the last word says where it stops making sense.
+pub fn recording(bytes: &[u8]) {
+    let side = Side::of(bytes);
+    let list = |bytes: &[u8]| -> Vec<Result<Line, Damage>> {
+        let mut listing = Listing::new(side, Limits::default(), READERS.clone());
+        listing.handle_bytes(bytes);
+        listing.handle_end();
+        listing.collect()
+    };
+    let whole = list(bytes);
+    let mut at = 0;
+    for (number, line) in whole.iter().enumerate() {
+        match line {
+            Ok(line) => {
+                assert_eq!(line.offset, at, "a gap before {line}");
+                assert!(line.bytes > 0 && !line.to_string().contains('\n'), "{line}");
+                at += line.bytes;
+            }
+            Err(damage) => {
+                assert_eq!(number + 1, whole.len(), "lines after {damage}");
+                match damage {
+                    Damage::Wrong(error) => {
+                        assert!(error.offset >= at && error.offset <= bytes.len() as u64, "{error}")
+                    }
+                    Damage::Cut { offset, bytes: rest } | Damage::AfterClose { offset, bytes: rest } => {
+                        assert_eq!((*offset, offset + rest), (at, bytes.len() as u64), "{damage}");
+                    }
+                }
+            }
+        }
+    }
+    if whole.iter().all(Result::is_ok) {
+        assert_eq!(at, bytes.len() as u64, "bytes in no line");
+    }
+    let half = list(&bytes[..bytes.len() / 2]);
+    let complete = half.iter().take_while(|line| line.is_ok()).count();
+    assert_eq!(half[..complete], whole[..complete], "another beginning when cut");
 }

@@ -1,7 +1,11 @@
 //! The bodies of the control messages 1 to 8.
 
 use super::Event;
-use crate::{codec::Decoder, error::Failure, message_id};
+use crate::{
+    codec::Decoder,
+    error::{Failure, Fault},
+    message_id,
+};
 
 /// Bytes of the name of a configuration, padded with NUL.
 pub(super) const NAME_BYTES: usize = 1024;
@@ -35,19 +39,23 @@ pub(super) fn decode(id: u16, decoder: &mut Decoder<'_>) -> Result<Event, Failur
     }
 }
 
+/// The name ends at the first NUL, which must be there.
 fn name(decoder: &mut Decoder<'_>) -> Result<String, Failure> {
     let start = decoder.position();
     let bytes = decoder.bytes(NAME_BYTES as u64)?;
-    let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
+    let malformed = |reason: &str, position| Failure::Fault {
+        fault: Fault::Malformed {
+            what: "the name of the configuration",
+            reason: reason.to_owned(),
+        },
+        position,
+    };
+    let Some(end) = bytes.iter().position(|&byte| byte == 0) else {
+        return Err(malformed("no NUL ends it", start));
+    };
     match std::str::from_utf8(&bytes[..end]) {
         Ok(name) => Ok(name.to_owned()),
-        Err(error) => Err(Failure::Fault {
-            fault: crate::error::Fault::Malformed {
-                what: "the name of the configuration",
-                reason: "not UTF-8".to_owned(),
-            },
-            position: start + error.valid_up_to(),
-        }),
+        Err(error) => Err(malformed("not UTF-8", start + error.valid_up_to())),
     }
 }
 

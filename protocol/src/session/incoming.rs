@@ -119,6 +119,12 @@ impl Incoming {
         self.offset
     }
 
+    /// The number of the next message, once its first bytes are here.
+    pub fn next_id(&self) -> Option<u16> {
+        let (&id, _) = self.buffer.split_first_chunk()?;
+        Some(u16::from_le_bytes(id))
+    }
+
     /// The next event; `None` when more bytes are needed.
     pub fn poll_event(&mut self) -> Result<Option<Event>, Error> {
         if self.phase == Phase::Closed {

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 
-use super::control::NAME_BYTES;
+use super::{Event, control::NAME_BYTES};
 use crate::{
     codec::{Writers, put_number, put_text},
     error::EncodeError,
@@ -94,6 +94,23 @@ impl Outgoing {
             return self.text(text);
         }
         self.writers.encode(value, type_name, &mut self.buffer)
+    }
+
+    /// The message that an event came from; nothing for the end of the bytes.
+    pub fn event(&mut self, event: &Event) -> Result<(), EncodeError> {
+        match event {
+            Event::ConfigurationName(name) => self.configuration_name(name)?,
+            Event::Configuration(text) => self.configuration(text)?,
+            Event::Header(text) => self.header(text)?,
+            Event::Text(text) => self.text(text)?,
+            Event::Message(payload) => self.message(&*payload.value, payload.type_name)?,
+            Event::Close => self.close(),
+            Event::Query { correlation, text } => self.query(*correlation, text),
+            Event::Response { correlation, text } => self.response(*correlation, text),
+            Event::RemoteError(text) => self.error(text),
+            Event::End { .. } => {}
+        }
+        Ok(())
     }
 
     /// Appends a message that is encoded already, its number first.

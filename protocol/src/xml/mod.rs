@@ -145,6 +145,8 @@ pub struct XmlError {
 pub enum XmlProblem {
     #[error("the text is not UTF-8{}; convert it, for instance with iconv", match .0 { Some(name) => format!(" (it says \"{name}\")"), None => String::new() })]
     NotUtf8(Option<String>),
+    #[error("there is a zero byte in the text, which XML does not allow; remove it")]
+    Zero,
     #[error("{0}")]
     Malformed(String),
     #[error("a document type (<!DOCTYPE>) is not allowed; remove it")]

@@ -27,9 +27,12 @@ pub fn parse_with(text: &str, limits: &Limits) -> Result<Element, XmlError> {
     }
     // Strings on the wire often keep the zero that ended them in C.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim_end_matches('\0');
+    let mut places = Places::new(text);
+    if let Some(zero) = text.find('\0') {
+        return Err(XmlProblem::Zero.at(places.at(zero as u64)));
+    }
     let mut reader = quick_xml::Reader::from_str(text);
     let mut tree = Tree::new(*limits);
-    let mut places = Places::new(text);
     loop {
         let position = places.at(reader.buffer_position());
         let event = match reader.read_event() {

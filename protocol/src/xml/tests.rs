@@ -39,6 +39,7 @@ fn malformed_texts_are_refused_with_their_place() {
             "1:1",
             XmlProblem::DocumentType,
         ),
+        ("<a>\n b\0</a>\0", "2:3", XmlProblem::Zero),
         ("<a>&b;</a>", "1:4", XmlProblem::UnknownEntity("b".into())),
     ];
     for (text, place, expected) in cases {

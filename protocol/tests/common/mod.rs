@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use protocol::{
     Limits, ReconData, Waveform,
     codec::Readers,
-    session::{Event, Incoming, Outgoing},
+    session::{Event, Incoming},
 };
 
 /// Which way the bytes went.
@@ -85,21 +85,5 @@ pub(crate) fn incoming(direction: Direction) -> Incoming {
             incoming
         }
         ToClient => Incoming::client(Limits::default(), Readers::standard()),
-    }
-}
-
-/// Appends the message that an event came from.
-pub(crate) fn append(out: &mut Outgoing, event: &Event) {
-    match event {
-        Event::ConfigurationName(name) => out.configuration_name(name).unwrap(),
-        Event::Configuration(text) => out.configuration(text).unwrap(),
-        Event::Header(text) => out.header(text).unwrap(),
-        Event::Close => out.close(),
-        Event::Text(text) => out.text(text).unwrap(),
-        Event::Query { correlation, text } => out.query(*correlation, text),
-        Event::Response { correlation, text } => out.response(*correlation, text),
-        Event::RemoteError(text) => out.error(text),
-        Event::Message(payload) => out.message(&*payload.value, payload.type_name).unwrap(),
-        Event::End { .. } => panic!("the end is not a message"),
     }
 }
