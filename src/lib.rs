@@ -17,6 +17,7 @@ pub mod relay;
 pub mod server;
 pub mod storage;
 pub mod stream_mode;
+pub mod tap;
 
 pub use {distributed, engine, gadgets, protocol};
 

@@ -2,6 +2,7 @@
 
 mod distribution;
 mod parameter;
+mod recordings;
 mod server;
 mod storage;
 
@@ -38,6 +39,10 @@ enum Command {
     Phantom(crate::phantom::PhantomArguments),
     /// Keep a list of workers that they put themselves on.
     Relay(RelayArguments),
+    /// Stand between clients and a server, pass everything on, and record it.
+    Tap(recordings::TapArguments),
+    /// List the messages of a recorded connection.
+    Messages(recordings::MessagesArguments),
     /// Make a phantom, reconstruct it, write an image file and a picture.
     Demo(DemoArguments),
 }
@@ -94,6 +99,8 @@ pub async fn run(command_line: CommandLine) -> ExitCode {
         Some(Command::Phantom(arguments)) => phantom(arguments).await,
         Some(Command::Demo(arguments)) => demo(arguments).await,
         Some(Command::Relay(arguments)) => relay(arguments).await,
+        Some(Command::Tap(arguments)) => recordings::run_tap(arguments).await,
+        Some(Command::Messages(arguments)) => recordings::run_messages(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -118,7 +118,7 @@ impl LimitArguments {
 pub(super) async fn run(arguments: ServerArguments) -> Outcome {
     if arguments.info {
         // The one thing this command is asked to print.
-        std::io::stdout().write_all(about::table().as_bytes())?;
+        std::io::stdout().write_all(about::information().to_string().as_bytes())?;
         return Ok(());
     }
     if let Some(folder) = &arguments.working_directory {

@@ -259,7 +259,7 @@ impl<R: AsyncRead + Unpin> Connection<R> {
     async fn everywhere(&mut self, event: Event) -> Result<(), Ending> {
         match event {
             Event::Query { correlation, text } => {
-                let text = super::info::answer(&text);
+                let text = super::info::information().answer(&text);
                 // A writer that is gone has lost its client: the next read tells.
                 let _ = self.orders.send(Say::Response { correlation, text }).await;
                 Ok(())

@@ -1,5 +1,7 @@
 //! What the server says of itself: `--info` and the answers to queries.
 
+use protocol::query::ServerInformation;
+
 /// Version of this server.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -20,59 +22,13 @@ pub fn system_memory() -> u64 {
         .map_or(0, |kilobytes| kilobytes * 1024)
 }
 
-/// The table that `gadgetron --info` prints; the original's test runner reads it line by line.
-pub fn table() -> String {
-    let memory = system_memory() / (1024 * 1024);
-    format!(
-        "Gadgetron Version Info\n\
-         \x20 -- Version            : {VERSION}\n\
-         \x20 -- Git SHA1           : {BUILD}\n\
-         \x20 -- System Memory size : {memory} MB\n\
-         \x20 -- Python Support     : NO\n\
-         \x20 -- Julia Support      : NO\n\
-         \x20 -- Matlab Support     : NO\n\
-         \x20 -- CUDA Support       : NO\n\n"
-    )
-}
-
-/// The answer to a query; the words of the original where the key is unknown.
-pub fn answer(query: &str) -> String {
-    match query {
-        "ismrmrd::version" => "1.14.0".into(),
-        "gadgetron::version" => VERSION.into(),
-        "gadgetron::build" => BUILD.into(),
-        "gadgetron::info" => table(),
-        "gadgetron::info::memory" => system_memory().to_string(),
-        "gadgetron::info::python" | "gadgetron::info::matlab" | "gadgetron::info::julia" => "0".into(),
-        "gadgetron::info::cuda" | "gadgetron::cuda::devices" => "0".into(),
-        "gadgetron::cuda::driver" | "gadgetron::cuda::runtime" => "N/A".into(),
-        "gadgetron::cuda::memory" | "gadgetron::cuda::capabilities" => String::new(),
-        _ => "Unknown query".into(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_table_has_the_lines_the_test_runner_looks_for() {
-        let table = table();
-        for name in [
-            "Version",
-            "Git SHA1",
-            "System Memory size",
-            "Python Support",
-            "CUDA Support",
-        ] {
-            assert!(
-                table
-                    .lines()
-                    .any(|line| line.trim_start_matches([' ', '-']).starts_with(name)),
-                "{name}"
-            );
-        }
-        assert_eq!(answer("gadgetron::info"), table);
-        assert_eq!(answer("no such thing"), "Unknown query");
+/// What this server tells of itself: `--info` prints it, queries ask for it. Nothing here runs in Python, Julia or
+/// Matlab.
+pub fn information() -> ServerInformation {
+    ServerInformation {
+        version: VERSION.to_owned(),
+        build: BUILD.to_owned(),
+        memory_bytes: system_memory(),
+        ..ServerInformation::default()
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! The library opens no port and reads no signal by itself: [`serve`] is given its listeners and the shutdown.
 
+pub(crate) mod accept;
 mod connection;
 pub mod info;
 mod limits;
@@ -15,13 +16,13 @@ use std::{collections::BTreeMap, future::Future, sync::Arc};
 use gadgets::context::Storage;
 use tokio::{
     net::TcpListener,
-    sync::Semaphore,
     task::JoinSet,
     time::{Instant, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use accept::accept_all;
 pub use connection::handle;
 pub use limits::ServerLimits;
 pub use listen::listen;
@@ -68,15 +69,8 @@ impl std::fmt::Debug for Services {
 /// Serves until `shutdown` completes; then running connections get [`ServerLimits::drain`] to finish.
 pub async fn serve(listeners: Vec<TcpListener>, services: Arc<Services>, shutdown: impl Future<Output = ()>) {
     let stopping = CancellationToken::new();
-    let places = Arc::new(Semaphore::new(services.limits.connections));
     let mut connections = JoinSet::new();
-    let mut acceptors = JoinSet::new();
-    // One task for each listener hands over accepted sockets; the channel's single place is the bound.
-    let (sockets, mut accepted) = tokio::sync::mpsc::channel(1);
-    for listener in listeners {
-        acceptors.spawn(accept(listener, sockets.clone(), places.clone(), stopping.clone()));
-    }
-    drop(sockets);
+    let (_acceptors, mut accepted) = accept_all(listeners, services.limits.connections, &stopping);
     tokio::pin!(shutdown);
     loop {
         tokio::select! {
@@ -96,40 +90,6 @@ pub async fn serve(listeners: Vec<TcpListener>, services: Arc<Services>, shutdow
     // A socket that was accepted and not yet handed over would be served by nobody: closing it tells its client.
     drop(accepted);
     drain(connections, services.limits.drain).await;
-}
-
-type Accepted = (tokio::net::TcpStream, String, tokio::sync::OwnedSemaphorePermit);
-
-async fn accept(
-    listener: TcpListener,
-    sockets: tokio::sync::mpsc::Sender<Accepted>,
-    places: Arc<Semaphore>,
-    stopping: CancellationToken,
-) {
-    let one = || async {
-        // The place comes first: a full server leaves new clients in the system's queue instead of in memory.
-        let place = places.clone().acquire_owned().await.ok()?;
-        match listener.accept().await {
-            Ok((socket, peer)) => {
-                if let Err(error) = socket.set_nodelay(true) {
-                    warn!(%peer, "the socket keeps its delay: {error}");
-                }
-                sockets.send((socket, peer.to_string(), place)).await.ok()
-            }
-            Err(error) => {
-                warn!("a connection could not be accepted: {error}");
-                // Usually a lack of file descriptors: an immediate retry would spin.
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-                Some(())
-            }
-        }
-    };
-    loop {
-        tokio::select! {
-            () = stopping.cancelled() => return,
-            done = one() => if done.is_none() { return },
-        }
-    }
 }
 
 async fn drain(mut connections: JoinSet<()>, limit: std::time::Duration) {

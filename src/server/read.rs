@@ -65,3 +65,66 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         .await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::Pin,
+        task::{Context, Poll},
+    };
+
+    use protocol::{
+        Acquisition, AcquisitionHeader, Limits,
+        codec::{Readers, Writers},
+        session::Outgoing,
+    };
+    use tokio::io::ReadBuf;
+
+    use super::*;
+
+    /// A socket that always has as much as there is room for; it counts how often it is asked.
+    struct Full<'a> {
+        bytes: &'a [u8],
+        calls: usize,
+    }
+
+    impl AsyncRead for Full<'_> {
+        fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, room: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            let (now, later) = self.bytes.split_at(room.remaining().min(self.bytes.len()));
+            room.put_slice(now);
+            self.bytes = later;
+            self.calls += 1;
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn one_receive_call_takes_64_kib_and_more() {
+        for (channels, samples, count) in [(8, 512, 400), (1, 128, 10_000), (128, 4096, 3)] {
+            let readout = Acquisition {
+                header: AcquisitionHeader::default(),
+                data: ndarray::Array2::default((channels, samples)),
+                trajectory: None,
+            };
+            let mut out = Outgoing::new(Writers::standard());
+            (0..count).for_each(|_| out.message(&readout, "Acquisition").unwrap());
+            let socket = Full {
+                bytes: out.buffer(),
+                calls: 0,
+            };
+            let session = Incoming::client(Limits::default(), Readers::standard());
+            let mut reader = Reader::new(socket, session, Duration::from_secs(1));
+            let mut messages = 0;
+            while let Event::Message(_) = reader.next().await.unwrap() {
+                messages += 1;
+            }
+            assert_eq!(messages, count);
+            let most = out.buffer().len().div_ceil(64 * 1024) + 1;
+            assert!(
+                reader.socket.calls <= most,
+                "{} calls, at most {most}",
+                reader.socket.calls
+            );
+        }
+    }
+}
