@@ -15,6 +15,7 @@ use clap::Parser;
 use gadgetron::{
     client::{self, ClientError, ConfigurationChoice, OutputFiles, Progress, Request, Settings},
     files::RawDataFile,
+    protocol::codec::Precision,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -58,6 +59,16 @@ struct Arguments {
     /// Format of the output.
     #[arg(short = 'F', long, default_value = "h5", value_parser = ["h5"])]
     outformat: String,
+    /// Compress readouts to so many bits for each value, 1 to 31 [0: do not compress].
+    #[arg(short = 'P', long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=31))]
+    precision: u8,
+    /// Compress readouts so that no value is off by more than this [0: do not compress]. Noise statistics of the
+    /// server are not asked for: sigma is taken to be 1.
+    #[arg(short = 'T', long, default_value_t = 0.0)]
+    tolerance: f32,
+    /// Compress with ZFP, which this client cannot.
+    #[arg(short = 'Z', long = "ZFP", default_value_t = false, action = clap::ArgAction::Set, hide = true)]
+    zfp: bool,
     /// Send the configuration without data and store the answer, as a query for a dependency.
     #[arg(short, long)]
     query: bool,
@@ -102,6 +113,20 @@ fn say(words: &str) {
     let _ = writeln!(std::io::stderr(), "{words}");
 }
 
+/// Bits come before a tolerance where both are given, as in the original.
+fn compression(arguments: &Arguments) -> Result<Option<Precision>, String> {
+    let precision = match (arguments.precision, arguments.tolerance) {
+        (0, 0.0) => None,
+        (0, tolerance) if tolerance > 0.0 => Some(Precision::Tolerance(tolerance)),
+        (0, tolerance) => return Err(format!("a tolerance is positive, not {tolerance}")),
+        (bits, _) => Some(Precision::Bits(bits)),
+    };
+    match precision {
+        Some(_) if arguments.zfp => Err("ZFP compression is not supported: without -Z it is NHLBI's".to_owned()),
+        precision => Ok(precision),
+    }
+}
+
 async fn job(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let group = arguments.out_group.clone().unwrap_or_else(date_and_time);
     let (request, items) = request(arguments)?;
@@ -130,6 +155,7 @@ async fn job(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let (reader, writer) = stream.into_split();
     let settings = Settings {
         silence: (arguments.silence > 0).then(|| Duration::from_millis(arguments.silence)),
+        compression: compression(arguments)?,
         ..Settings::default()
     };
     let progress = Arc::new(Progress::default());
@@ -221,8 +247,23 @@ mod tests {
             (arguments.address.as_str(), arguments.port, arguments.loops),
             ("host", 1, 2)
         );
+        assert_eq!(compression(&arguments), Ok(None));
         assert!(Arguments::try_parse_from(["client"]).is_err());
         assert!(Arguments::try_parse_from(["client", "-q", "-C", "local.xml"]).is_ok());
         assert!(Arguments::try_parse_from(["client", "-Q", "gadgetron::info"]).is_ok());
+    }
+
+    #[test]
+    fn compression_is_by_bits_or_by_tolerance() {
+        let chosen = |options: &str| {
+            let line = format!("client -f in.h5 {options}");
+            compression(&Arguments::try_parse_from(line.split(' ')).map_err(|error| error.to_string())?)
+        };
+        assert_eq!(chosen("-P 12"), Ok(Some(Precision::Bits(12))));
+        assert_eq!(chosen("-T 0.25"), Ok(Some(Precision::Tolerance(0.25))));
+        assert_eq!(chosen("-T 0.25 -P 7"), Ok(Some(Precision::Bits(7))));
+        assert!(chosen("-P 32").is_err());
+        assert!(chosen("-T -1").is_err() && chosen("-T NaN").is_err());
+        assert!(chosen("-T 0.25 -Z 1").is_err() && chosen("-T 0.25 -Z true").unwrap_err().contains("ZFP"));
     }
 }

@@ -14,7 +14,11 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use protocol::{Limits, codec::Readers, session::Incoming};
+use protocol::{
+    Limits,
+    codec::{Precision, Readers},
+    session::Incoming,
+};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use connect::{ConnectError, connect};
@@ -122,6 +126,9 @@ pub struct Settings {
     pub batch_bytes: usize,
     /// Batches waiting for the connection (default 4).
     pub batches: usize,
+    /// How precise readouts are when they go out compressed (flag 54, which not every reader understands); none goes
+    /// out compressed by default, and none whose values cannot be.
+    pub compression: Option<Precision>,
 }
 
 impl Default for Settings {
@@ -131,6 +138,7 @@ impl Default for Settings {
             silence: None,
             batch_bytes: 256 << 10,
             batches: 4,
+            compression: None,
         }
     }
 }

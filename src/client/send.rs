@@ -20,10 +20,14 @@ pub(super) async fn send<W: AsyncWrite + Unpin>(
 ) -> Result<(), ClientError> {
     let (batches, mut ready) = mpsc::channel(settings.batches.max(1));
     let batch_bytes = settings.batch_bytes;
+    let writers = match settings.compression {
+        Some(precision) => Writers::standard().compressing(precision),
+        None => Writers::standard(),
+    };
     let counts = Arc::clone(&progress);
     let encoding = tokio::task::spawn_blocking(move || {
         let mut batch = Batch {
-            outgoing: Outgoing::new(Writers::standard()),
+            outgoing: Outgoing::new(writers),
             batches,
             batch_bytes,
         };
