@@ -4,7 +4,7 @@
 
 use protocol::{
     Limits,
-    codec::{Codec, Codecs, Decoder, EncodeError, Failure, put_count, put_number, put_samples},
+    codec::{Codec, Codecs, Decoder, EncodeError, Failure, Readers, Writers, put_count, put_number, put_samples},
     configuration::Configuration,
     session::{Event, Incoming, Outgoing},
 };
@@ -63,8 +63,8 @@ fn main() {
     exchange();
 }
 
-/// Sends one of each over a connection in memory, as the configuration says.
-pub fn exchange() {
+/// The table with both types in it. A server gets it as `Services::codecs`; so do the nodes that spread its work.
+pub fn codecs() -> Codecs {
     let mut codecs = Codecs::standard();
     codecs
         .register_serde::<ShimUpdate>(2001, "ShimUpdate")
@@ -77,10 +77,15 @@ pub fn exchange() {
             )
         })
         .expect("numbers and names are free");
+    codecs
+}
 
+/// Sends one of each over a connection in memory, as the configuration says.
+pub fn exchange() {
+    let codecs = codecs();
     let configuration = Configuration::parse(CONFIGURATION).expect("the configuration is right");
-    let readers = configuration_readers(&configuration, &codecs);
-    let writers = protocol::codec::Writers::from_configuration(&configuration, &codecs).expect("the writers exist");
+    let readers = Readers::from_configuration(&configuration, &codecs).expect("the readers exist");
+    let writers = Writers::from_configuration(&configuration, &codecs).expect("the writers exist");
 
     let shim = ShimUpdate {
         currents: vec![0.5, -1.25],
@@ -107,8 +112,4 @@ pub fn exchange() {
     }
     assert_eq!(received[0].downcast_ref(), Some(&shim));
     assert_eq!(received[1].downcast_ref(), Some(&echo));
-}
-
-fn configuration_readers(configuration: &Configuration, codecs: &Codecs) -> protocol::codec::Readers {
-    protocol::codec::Readers::from_configuration(configuration, codecs).expect("the readers exist")
 }

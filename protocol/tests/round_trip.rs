@@ -134,6 +134,17 @@ fn readouts_and_waveforms_of_extreme_shapes() {
 }
 
 #[test]
+fn every_number_of_channels_up_to_1024_comes_back() {
+    let codec = AcquisitionCodec::default();
+    for channels in 1..=1024 {
+        let data = (0..channels)
+            .map(|channel| Complex32::new(channel.into(), 0.5))
+            .collect();
+        check_value(&codec, &readout(channels, 1, data));
+    }
+}
+
+#[test]
 fn an_image_keeps_attributes_with_special_characters_and_an_empty_set_of_them() {
     let mut special = Meta::new();
     special.set("Gr\u{f6}\u{df}e & <\u{78c1}>", "\u{1f9f2} \"a\" 'b' ]]> &amp; > <");

@@ -149,6 +149,23 @@ async fn queries_are_answered_in_every_phase() {
     assert_eq!(answer.images().len(), 2);
 }
 
+#[tokio::test]
+async fn every_question_of_the_original_has_its_answer_and_others_are_unknown() {
+    let information = gadgetron::server::info::information();
+    for key in protocol::query::KEYS.into_iter().chain(["gadgetron::info::weather"]) {
+        let mut out = protocol::session::Outgoing::default();
+        out.query(7, key);
+        out.close();
+        let answer = exchange(&Arc::new(services()), [out.buffer()]).await;
+        assert_eq!(answer.responses, [(7, information.answer(key))]);
+        assert_eq!(
+            answer.responses[0].1 == protocol::query::UNKNOWN,
+            key == "gadgetron::info::weather"
+        );
+        assert!(answer.closed);
+    }
+}
+
 /// The recorded client sends two repetitions: its messages are configuration, header, readouts, CLOSE. A repetition is
 /// known to be complete when the next one begins.
 #[tokio::test]

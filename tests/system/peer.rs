@@ -90,6 +90,11 @@ fn image(payload: &Payload) -> Option<AnyImage> {
 
 /// Sends `chunks`, one write each, ends the sending side, and gathers the whole answer.
 pub(crate) async fn exchange(services: &Arc<Services>, chunks: impl IntoIterator<Item = &[u8]>) -> Answer {
+    Answer::decode(&exchange_bytes(services, chunks).await)
+}
+
+/// [`exchange`] with the answer as it comes.
+pub(crate) async fn exchange_bytes(services: &Arc<Services>, chunks: impl IntoIterator<Item = &[u8]>) -> Vec<u8> {
     let (client, server) = duplex(64 * 1024);
     let serving = tokio::spawn(handle(server, "test".into(), services.clone()));
     let (mut read, mut write) = tokio::io::split(client);
@@ -106,7 +111,7 @@ pub(crate) async fn exchange(services: &Arc<Services>, chunks: impl IntoIterator
     let (received, ()) = tokio::join!(read.read_to_end(&mut bytes), sending);
     received.expect("reading the answer");
     serving.await.expect("the connection's task");
-    Answer::decode(&bytes)
+    bytes
 }
 
 /// Where the messages of a client's bytes begin and end: offsets of all boundaries, 0 and the length included.
