@@ -2,12 +2,13 @@
 
 use std::{
     io::{Read, Write},
-    path::PathBuf,
     process::{Command, Output, Stdio},
 };
 
 use gadgetron::files::{RawDataFile, ScannerData};
 use protocol::{codec::Writers, session::Outgoing};
+
+use super::process::data;
 
 /// `gadgetron` with these arguments, words in one line.
 pub(crate) fn gadgetron(arguments: &[&str]) -> Command {
@@ -44,11 +45,6 @@ pub(crate) fn run_on(mut command: Command, input: &[u8]) -> Output {
             stderr: listening.join().unwrap(),
         }
     })
-}
-
-/// A file in `tests/data`.
-pub(crate) fn data(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
 }
 
 /// Raw data as they go through a pipe: header, readouts and waveforms, CLOSE.

@@ -1,6 +1,9 @@
 //! `gadgetron messages` on the recordings.
 
-use super::command::{data, gadgetron, run_on};
+use super::{
+    command::{gadgetron, run_on},
+    process::data,
+};
 
 fn messages(arguments: &[&str]) -> (bool, Vec<String>, String) {
     let output = gadgetron(&[&["messages"], arguments].concat()).output().unwrap();

@@ -7,8 +7,9 @@ use std::{
 };
 
 use protocol::{
+    Limits,
     codec::Readers,
-    recording::{Side, list},
+    recording::{Listing, Side},
 };
 
 use crate::process::{Server, succeed};
@@ -50,7 +51,10 @@ fn the_server_s_memory_is_bounded_while_700_mebibytes_are_pushed_at_it() {
 
 /// Configuration and header, then one readout.
 fn parts() -> [&'static [u8]; 2] {
-    let messages: Vec<_> = list(CLIENT, Side::ToServer, Readers::standard())
+    let mut listing = Listing::new(Side::ToServer, Limits::default(), Readers::standard());
+    listing.handle_bytes(CLIENT);
+    listing.handle_end();
+    let messages: Vec<_> = listing
         .map(|message| message.expect("recorded bytes are well formed").offset as usize)
         .collect();
     [&CLIENT[..messages[2]], &CLIENT[messages[2]..messages[3]]]

@@ -26,7 +26,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::command::{data, gadgetron};
+use super::{command::gadgetron, process::data};
 
 async fn listener(address: impl Into<std::net::IpAddr>) -> std::io::Result<(TcpListener, SocketAddr)> {
     let listener = TcpListener::bind((address.into(), 0)).await?;

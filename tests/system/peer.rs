@@ -9,7 +9,7 @@ use gadgetron::{
 use protocol::{
     AnyImage, Limits, Pixel,
     codec::{Codecs, Payload, Readers},
-    recording::{Side, list},
+    recording::{Listing, Side},
     session::{Event, Incoming},
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
@@ -116,7 +116,10 @@ pub(crate) async fn exchange_bytes(services: &Arc<Services>, chunks: impl IntoIt
 
 /// Where the messages of a client's bytes begin and end: offsets of all boundaries, 0 and the length included.
 pub(crate) fn boundaries(bytes: &[u8]) -> Vec<usize> {
-    list(bytes, Side::ToServer, Readers::standard())
+    let mut listing = Listing::new(Side::ToServer, Limits::default(), Readers::standard());
+    listing.handle_bytes(bytes);
+    listing.handle_end();
+    listing
         .map(|message| message.expect("recorded bytes are well formed").offset as usize)
         .chain([bytes.len()])
         .collect()
