@@ -11,6 +11,7 @@ pub mod configurations;
 pub mod demo;
 pub mod distribution;
 pub mod files;
+pub mod http;
 pub mod phantom;
 pub mod recon;
 pub mod relay;

@@ -5,7 +5,8 @@ use std::{fmt, net::IpAddr, str::FromStr};
 /// The place a worker listens at: a host and a port.
 ///
 /// Read from `host:port`, where the host is a name, an IPv4 address or an IPv6 address in brackets. IPv4 addresses in
-/// brackets are understood too: relays in the field list them so. Two spellings of one address are equal.
+/// brackets, and as IPv6 addresses that stand for them, are understood too: relays in the field list them so. Two
+/// spellings of one address are equal.
 ///
 /// ```
 /// use distributed::Address;
@@ -64,7 +65,9 @@ impl FromStr for Address {
         let host = match host.strip_prefix('[') {
             Some(inner) => {
                 let inner = inner.strip_suffix(']').ok_or(AddressError::Brackets)?;
-                inner.parse::<IpAddr>().map_err(|_| AddressError::Brackets)?.to_string()
+                // Relays that listen on both families list IPv4 workers as ::ffff:a.b.c.d.
+                let ip = inner.parse::<IpAddr>().map_err(|_| AddressError::Brackets)?;
+                ip.to_canonical().to_string()
             }
             None if host.contains(':') => return Err(AddressError::NeedsBrackets),
             None => name(host).ok_or(AddressError::Host)?,
@@ -124,6 +127,7 @@ mod tests {
             ("Worker_3:9002", "worker_3", 9002),
             ("192.0.2.7:65535", "192.0.2.7", 65535),
             ("[192.0.2.7]:9002", "192.0.2.7", 9002),
+            ("[::ffff:192.0.2.7]:9002", "192.0.2.7", 9002),
             ("[::1]:9002", "::1", 9002),
             ("[2001:DB8:0::7]:9002", "2001:db8::7", 9002),
         ] {

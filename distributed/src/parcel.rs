@@ -18,6 +18,7 @@ use crate::link::Setup;
 #[derive(Clone)]
 pub struct Parcel {
     weight: usize,
+    mark: Option<u64>,
     setup: Arc<Setup>,
     content: Arc<Mutex<Content>>,
 }
@@ -42,6 +43,7 @@ impl Parcel {
         }
         Ok(Self {
             weight: message.weight(),
+            mark: None,
             setup: setup.clone(),
             content: Arc::new(Mutex::new(Content::Value(message))),
         })
@@ -50,6 +52,17 @@ impl Parcel {
     /// The bytes of memory it stands for.
     pub fn weight(&self) -> usize {
         self.weight
+    }
+
+    /// Notes something about the message by which its answer can be told from that to another one.
+    pub fn with_mark(mut self, mark: Option<u64>) -> Self {
+        self.mark = mark;
+        self
+    }
+
+    /// What was noted.
+    pub fn mark(&self) -> Option<u64> {
+        self.mark
     }
 
     /// The whole message as a worker gets it.

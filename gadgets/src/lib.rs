@@ -7,6 +7,7 @@
 pub mod acquisition;
 mod arrays;
 pub mod context;
+pub mod distributor;
 mod encoding;
 pub mod flow;
 pub mod generic;

@@ -160,6 +160,7 @@ static TABLES: &[&[Entry]] = &[
     crate::generic::ENTRIES,
     crate::grappa::ENTRIES,
     crate::parallel::ENTRIES,
+    crate::distributor::ENTRIES,
 ];
 
 /// All classes.

@@ -24,6 +24,7 @@ use crate::distribution::{Distribution, SpreadPlan};
 
 pub(crate) use error::lines;
 pub use error::{AssemblyError, AssemblyErrors};
+pub(crate) use spelling::nearest;
 
 /// What every graph of a server is assembled with.
 #[derive(Clone)]

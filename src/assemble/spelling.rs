@@ -3,7 +3,7 @@
 use gadgets::registry;
 
 /// The known class that is spelt most like `class`, if one is close.
-pub(super) fn nearest(class: &str) -> Option<&'static str> {
+pub(crate) fn nearest(class: &str) -> Option<&'static str> {
     registry::entries()
         .map(|entry| {
             (

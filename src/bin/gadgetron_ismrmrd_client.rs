@@ -72,8 +72,8 @@ struct Arguments {
     /// Send the configuration without data and store the answer, as a query for a dependency.
     #[arg(short, long)]
     query: bool,
-    /// Ask the server about itself (such as gadgetron::info) and print the answer.
-    #[arg(short = 'Q', long, conflicts_with = "query")]
+    /// Ask the server about itself (such as gadgetron::info) and print the answer; -q is allowed beside it.
+    #[arg(short = 'Q', long)]
     info: Option<String>,
     /// Succeed although nothing comes back (a noise measurement, say).
     #[arg(long)]

@@ -6,14 +6,16 @@ mod recordings;
 mod server;
 mod storage;
 
-use std::{io::Write as _, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{io::Write as _, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
     configurations::Configurations,
-    distribution::{DistributionArguments, discover::DiscoverArguments},
+    distribution::{DistributionArguments, discover::DiscoverArguments, simulate::SimulateArguments},
+    http::HttpLimits,
     recon::Recon,
+    relay::RelayOptions,
 };
 use parameter::Parameter;
 
@@ -35,6 +37,8 @@ enum Command {
     Recon(ReconArguments),
     /// Run the discovery command, ask every worker it lists, print who is there.
     Discover(DiscoverArguments),
+    /// Spread jobs over simulated workers, on a clock that jumps: how many workers would help?
+    Simulate(SimulateArguments),
     /// Write raw data of a known object.
     Phantom(crate::phantom::PhantomArguments),
     /// Keep a list of workers that they put themselves on.
@@ -88,6 +92,32 @@ struct RelayArguments {
     /// Address to listen on.
     #[arg(long, default_value = "0.0.0.0")]
     bind: std::net::IpAddr,
+    /// Seconds a worker is listed after it was heard of.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    expiry: u64,
+    /// Workers at most.
+    #[arg(long, value_name = "COUNT", default_value_t = 10_000)]
+    max_workers: usize,
+    /// Bytes of a request's body at most.
+    #[arg(long, value_name = "BYTES", default_value_t = 4096)]
+    body_bytes: usize,
+    /// Seconds requests may take to finish when the relay is told to stop.
+    #[arg(long, value_name = "SECONDS", default_value_t = 2)]
+    drain: u64,
+    #[command(flatten)]
+    http: HttpLimits,
+}
+
+impl RelayArguments {
+    fn options(&self) -> RelayOptions {
+        RelayOptions {
+            expiry: Duration::from_secs(self.expiry),
+            workers: self.max_workers,
+            body_bytes: self.body_bytes,
+            drain: Duration::from_secs(self.drain),
+            http: self.http,
+        }
+    }
 }
 
 /// Runs what the command line asks for.
@@ -96,6 +126,7 @@ pub async fn run(command_line: CommandLine) -> ExitCode {
         None => server::run(command_line.server).await,
         Some(Command::Recon(arguments)) => recon(arguments).await,
         Some(Command::Discover(arguments)) => discover(&arguments).await,
+        Some(Command::Simulate(arguments)) => simulate(arguments).await,
         Some(Command::Phantom(arguments)) => phantom(arguments).await,
         Some(Command::Demo(arguments)) => demo(arguments).await,
         Some(Command::Relay(arguments)) => relay(arguments).await,
@@ -119,6 +150,12 @@ async fn discover(arguments: &DiscoverArguments) -> Outcome {
         true => Ok(()),
         false => Err("no worker answers".into()),
     }
+}
+
+async fn simulate(arguments: SimulateArguments) -> Outcome {
+    // It has a runtime, and a clock, of its own.
+    let run = move || crate::distribution::simulate::run(&arguments, &mut std::io::stdout());
+    Ok(tokio::task::spawn_blocking(run).await??)
 }
 
 async fn recon(arguments: ReconArguments) -> Outcome {
@@ -182,11 +219,12 @@ async fn demo(arguments: DemoArguments) -> Outcome {
 }
 
 async fn relay(arguments: RelayArguments) -> Outcome {
+    let options = arguments.options();
     let listener = tokio::net::TcpListener::bind((arguments.bind, arguments.port)).await;
     let listener = listener.map_err(|error| format!("port {}: {error}", arguments.port))?;
     tracing::info!("the relay listens on {}", listener.local_addr()?);
     let shutdown = tokio_util::sync::CancellationToken::new();
-    let serving = crate::relay::serve(listener, crate::relay::RelayOptions::default(), shutdown.clone());
+    let serving = crate::relay::serve(listener, options, shutdown.clone());
     let stopping = async {
         server::stop_signal().await;
         shutdown.cancel();

@@ -157,8 +157,10 @@ pub(super) async fn run(arguments: ServerArguments) -> Outcome {
     for listener in &listeners {
         info!("Gadgetron {} listens on {}", about::VERSION, listener.local_addr()?);
     }
+    let bound = listeners.first().map(tokio::net::TcpListener::local_addr).transpose()?;
     let announcing = arguments.relay.map(|relay| {
-        let (port, stopping) = (arguments.port, stopping.clone());
+        let port = bound.map_or(arguments.port, |bound| bound.port());
+        let stopping = stopping.clone();
         tokio::spawn(async move { announce(&relay, port, AnnounceOptions::default(), stopping).await })
     });
     let stop = async {

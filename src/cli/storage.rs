@@ -7,8 +7,9 @@ use gadgets::context::{NoStorage, Storage};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::storage::{
-    BlobStore, Folders, LocalStorage, RemoteStorage, StorageServer, StorageServerOptions, StoreLimits,
+use crate::{
+    http::HttpLimits,
+    storage::{BlobStore, Folders, LocalStorage, RemoteStorage, StorageServer, StorageServerOptions, StoreLimits},
 };
 
 /// Storage between measurements.
@@ -35,6 +36,9 @@ pub(super) struct StorageArguments {
     /// Seconds a storage server elsewhere may take to answer. (Ours.)
     #[arg(long = "storage_timeout", default_value_t = 10)]
     storage_timeout: u64,
+    /// Bounds on the connections of the storage server that is started here. (Ours.)
+    #[command(flatten)]
+    http: HttpLimits,
 }
 
 impl StorageArguments {
@@ -49,12 +53,16 @@ impl StorageArguments {
         }
         let storage_port = self.storage_port.unwrap_or(port.saturating_add(110));
         let bind = self.storage_bind;
+        let options = StorageServerOptions {
+            http: self.http,
+            ..StorageServerOptions::default()
+        };
         let Some(store) = self.open().await else {
             return (Arc::new(NoStorage), None);
         };
         let storage = Arc::new(LocalStorage(store.clone()));
         let server = match StorageServer::listener(bind, storage_port).await {
-            Ok(listener) => StorageServer::start(listener, store, StorageServerOptions::default(), shutdown),
+            Ok(listener) => StorageServer::start(listener, store, options, shutdown),
             Err(error) => Err(error),
         };
         match server {

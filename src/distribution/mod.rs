@@ -5,6 +5,7 @@ pub mod discover;
 pub mod distributors;
 pub mod node;
 mod plan;
+pub mod simulate;
 
 pub use arguments::DistributionArguments;
 pub use distributors::Distributors;

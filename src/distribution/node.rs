@@ -91,6 +91,7 @@ impl Distribution {
             .limits(self.limits)
             .weigh(Parcel::weight, Message::weight)
             .fingerprint(fingerprint)
+            .matching(same_place)
             .observe(move |event| log(event, &warned));
         match one_each {
             true => spread.one_each(),
@@ -101,7 +102,11 @@ impl Distribution {
 
 /// A message for the links; what no writer takes, no worker could take either.
 fn pack(message: Message, setup: &Arc<Setup>) -> Result<Packed<Parcel>, BoxError> {
-    Ok(Parcel::new(message, setup).map_or_else(Packed::Past, Packed::Taken))
+    let mark = place(&message);
+    Ok(match Parcel::new(message, setup) {
+        Ok(parcel) => Packed::Taken(parcel.with_mark(mark)),
+        Err(message) => Packed::Past(message),
+    })
 }
 
 /// The nested stream in this process, from parcels to results.
@@ -159,8 +164,35 @@ fn image_header(message: &Message) -> Option<&ImageHeader> {
         .or_else(|| of::<i32>(message))
 }
 
-/// Each worker is warned of once; the rest is detail.
+/// Whether a result can be that of this job: an image stays what it is an image of, whatever is done to it. Other
+/// types have nothing to tell them apart by.
+fn same_place(job: &Parcel, result: &Message) -> bool {
+    match (job.mark(), place(result)) {
+        (Some(job), Some(result)) => job == result,
+        _ => true,
+    }
+}
+
+/// What an image is an image of, as one number.
+fn place(message: &Message) -> Option<u64> {
+    let header = image_header(message)?;
+    let counters = [
+        header.average,
+        header.slice,
+        header.contrast,
+        header.phase,
+        header.repetition,
+        header.set,
+    ];
+    let mut hasher = DefaultHasher::new();
+    (header.measurement_uid, counters).hash(&mut hasher);
+    Some(hasher.finish())
+}
+
+/// Each worker is warned of once, and so is that none is left; the rest is detail. Where there was none from the
+/// beginning, the discovery has said why.
 fn log(event: &Event, warned: &Mutex<HashSet<String>>) {
+    const NONE_LEFT: &str = "";
     let first = |address: &str| {
         let mut warned = warned.lock().unwrap_or_else(PoisonError::into_inner);
         warned.insert(address.to_owned())
@@ -182,7 +214,13 @@ fn log(event: &Event, warned: &Mutex<HashSet<String>>) {
             "worker {address} gave key {key} {results} results for {messages} messages and closed in good order; the most \
              for as many messages: {most}"
         ),
-        Event::Local => tracing::warn!("no worker is there: this machine does the work"),
+        Event::Local => {
+            let mut warned = warned.lock().unwrap_or_else(PoisonError::into_inner);
+            match !warned.is_empty() && warned.insert(NONE_LEFT.to_owned()) {
+                true => tracing::warn!("no worker is left: this machine does the work"),
+                false => tracing::debug!("no worker is there: this machine does the work"),
+            }
+        }
         other => tracing::info!("{other:?}"),
     }
 }

@@ -3,22 +3,22 @@
 use std::sync::Arc;
 
 use distributed::link::Setup;
-use engine::{BoxError, Node};
-use gadgets::Context;
+use engine::{BoxError, Node, distribute::SelectorNode};
+use gadgets::{Context, registry::Build};
 use protocol::{
     Limits,
     codec::{Readers, Writers},
-    configuration::{Component, Configuration, Distributed, Endpoint, PureDistributed, Stream},
+    configuration::{Configuration, Distributed, Endpoint, PureDistributed, Stream},
 };
 
-use super::{Nested, node::BuildHere};
-use crate::assemble::{AssemblyError, Plan, Settings, lines};
+use super::{Nested, distributors::NoDistributor, node::BuildHere};
+use crate::assemble::{AssemblyError, Plan, Settings, nearest};
 
 /// A `distributed` or `puredistributed` node whose parts are all understood.
 pub(crate) struct SpreadPlan {
     pub(crate) name: &'static str,
     /// `None`: each message is a job for any worker.
-    distributor: Option<Component>,
+    distributor: Option<Build<SelectorNode>>,
     /// What a worker is told; also what is built where there is no worker.
     configuration: Configuration,
     readers: Readers,
@@ -36,16 +36,35 @@ impl SpreadPlan {
         settings: &Settings,
         errors: &mut Vec<AssemblyError>,
     ) -> Option<Self> {
-        let distributor = &node.distributor;
-        let known = settings.distribution.distributors.find(&distributor.class).is_some();
-        if !known {
-            errors.push(AssemblyError::UnknownClass {
-                gadget: distributor.name.clone(),
-                class: distributor.class.clone(),
-                nearest: None,
-                position: distributor.position,
-            });
-        }
+        let (component, position) = (&node.distributor, node.distributor.position);
+        let (gadget, class) = (component.name.clone(), component.class.clone());
+        let distributor = match settings.distribution.distributors.read(component) {
+            Ok(distributor) => Some(distributor),
+            Err(NoDistributor::Properties(problems)) => {
+                errors.extend(problems.into_iter().map(AssemblyError::from));
+                None
+            }
+            Err(NoDistributor::SomethingElse) => {
+                let reason = "a distributor is needed";
+                errors.push(AssemblyError::Misplaced {
+                    gadget,
+                    class,
+                    reason,
+                    position,
+                });
+                None
+            }
+            Err(NoDistributor::Unknown) => {
+                let nearest = nearest(&class);
+                errors.push(AssemblyError::UnknownClass {
+                    gadget,
+                    class,
+                    nearest,
+                    position,
+                });
+                None
+            }
+        };
         let plan = Self::new(
             "Distributed",
             (&node.readers, &node.writers),
@@ -53,8 +72,8 @@ impl SpreadPlan {
             settings,
             errors,
         )?;
-        known.then(|| Self {
-            distributor: Some(distributor.clone()),
+        Some(Self {
+            distributor: Some(distributor?),
             one_each: pure,
             ..plan
         })
@@ -108,14 +127,7 @@ impl SpreadPlan {
         let endpoints = (self.readers, self.writers);
         let (configuration, header) = (self.configuration.to_xml(), context.header.to_xml());
         let setup = Setup::new(&configuration, &header, endpoints, codecs, Limits::default())?;
-        let distributor = match &self.distributor {
-            None => None,
-            Some(component) => {
-                let build = distribution.distributors.find(&component.class);
-                let build = build.ok_or_else(|| format!("unknown distributor \"{}\"", component.class))?;
-                Some(build(component, context).map_err(|errors| lines(&errors))?)
-            }
-        };
+        let distributor = self.distributor.map(|build| build(context)).transpose()?;
         let nested = Nested {
             name: self.name.into(),
             setup: Arc::new(setup),

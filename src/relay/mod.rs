@@ -24,7 +24,9 @@ use axum::{
     Json, Router,
     body::Bytes,
     extract::{ConnectInfo, DefaultBodyLimit, State},
-    http::StatusCode,
+    http::{HeaderValue, StatusCode, header},
+    middleware::map_response,
+    response::Response,
     routing::{get, post},
 };
 use serde::Deserialize;
@@ -33,6 +35,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use announce::{AnnounceOptions, announce};
 use list::Workers;
+
+use crate::http::{HttpLimits, bounded};
 
 /// How a relay behaves.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +49,8 @@ pub struct RelayOptions {
     pub body_bytes: usize,
     /// How long requests may take to finish when the relay stops; default 2 s.
     pub drain: Duration,
+    /// Bounds on its connections.
+    pub http: HttpLimits,
 }
 
 impl Default for RelayOptions {
@@ -54,6 +60,7 @@ impl Default for RelayOptions {
             workers: 10_000,
             body_bytes: 4096,
             drain: Duration::from_secs(2),
+            http: HttpLimits::default(),
         }
     }
 }
@@ -66,9 +73,11 @@ pub async fn serve(listener: TcpListener, options: RelayOptions, shutdown: Cance
         .route("/cloudbus/remove_worker", post(remove))
         .route("/cloudbus/workers", get(list))
         .layer(DefaultBodyLimit::max(options.body_bytes))
+        .layer(map_response(close))
         .with_state(workers)
         .into_make_service_with_connect_info::<SocketAddr>();
-    let serving = axum::serve(listener, router).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+    let serving =
+        axum::serve(bounded(listener, options.http), router).with_graceful_shutdown(shutdown.clone().cancelled_owned());
     let drained = async {
         shutdown.cancelled().await;
         time::sleep(options.drain).await;
@@ -77,6 +86,14 @@ pub async fn serve(listener: TcpListener, options: RelayOptions, shutdown: Cance
         served = serving => served,
         () = drained => Ok(()),
     }
+}
+
+/// A worker speaks every ten seconds: its idle connection would keep another one out meanwhile.
+async fn close(mut response: Response) -> Response {
+    response
+        .headers_mut()
+        .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 type Shared = State<Arc<Mutex<Workers>>>;

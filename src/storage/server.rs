@@ -7,11 +7,11 @@ use std::{
     time::Duration,
 };
 
-use axum::serve::ListenerExt;
 use tokio::{net::TcpListener, sync::Semaphore, task::JoinHandle, time};
 use tokio_util::sync::CancellationToken;
 
 use super::{BlobStore, api};
+use crate::http::{HttpLimits, bounded};
 
 /// How a storage server behaves.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +24,8 @@ pub struct StorageServerOptions {
     pub sweep: Duration,
     /// How long requests may take to finish when the server stops; default 5 s.
     pub drain: Duration,
+    /// Bounds on its connections.
+    pub http: HttpLimits,
 }
 
 impl Default for StorageServerOptions {
@@ -33,6 +35,7 @@ impl Default for StorageServerOptions {
             idle: Duration::from_secs(30),
             sweep: Duration::from_secs(600),
             drain: Duration::from_secs(5),
+            http: HttpLimits::default(),
         }
     }
 }
@@ -69,10 +72,7 @@ impl StorageServer {
             uploads: Arc::new(Semaphore::new(options.uploads)),
             idle: options.idle,
         });
-        // Answers are small: waiting to fill packets would only delay them.
-        let listener = listener.tap_io(|stream| {
-            let _ = stream.set_nodelay(true);
-        });
+        let listener = bounded(listener, options.http);
         let until = stop.clone().cancelled_owned();
         let serving = tokio::spawn(async move { axum::serve(listener, router).with_graceful_shutdown(until).await });
         let until = stop.clone();

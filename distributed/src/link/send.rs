@@ -28,6 +28,8 @@ impl From<io::Error> for Stop {
 
 /// Up to so many bytes of small messages are gathered for one write.
 const GATHERED: usize = 64 * 1024;
+/// A message of so many bytes is worth a write of its own: gathering would copy it once more.
+const LARGE: usize = 16 * 1024;
 
 pub(super) async fn run<W: AsyncWrite + Unpin>(
     mut socket: W,
@@ -51,10 +53,10 @@ pub(super) async fn run<W: AsyncWrite + Unpin>(
         };
         let message = message.bytes().map_err(Stop::Unsendable)?;
         traffic.sent.fetch_add(1, Relaxed);
-        if gathered.len() + message.len() > GATHERED {
+        if message.len() > LARGE || gathered.len() + message.len() > GATHERED {
             flush(&mut socket, &mut gathered).await?;
         }
-        if message.len() > GATHERED {
+        if message.len() > LARGE {
             socket.write_all(&message).await?;
         } else {
             gathered.extend_from_slice(&message);

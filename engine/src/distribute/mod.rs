@@ -230,7 +230,7 @@ where
     /// Every message is a job for any link; the results come in input order.
     ///
     /// Holds at most: the windows of all links, [`DistributeLimits::reorder`] results (the one in the hand of the output
-    /// included), and one job for each link that is being opened, at least one.
+    /// included), and one job more than links are being opened.
     pub fn pure(self) -> Pure<I, O> {
         Pure::new(self, true)
     }

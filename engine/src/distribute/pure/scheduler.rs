@@ -109,7 +109,7 @@ impl<I: Clone + Send + Sync + 'static, O: Send + 'static> Scheduler<I, O> {
     pub(super) fn wants_job(&self) -> bool {
         let limits = &self.settings.limits;
         let waiting_fits = self.done.len() < limits.reorder && self.done_bytes < limits.reorder_bytes;
-        waiting_fits && self.unsent.len() < self.opening.max(1)
+        waiting_fits && self.unsent.len() <= self.opening
     }
 
     /// The next result to pass on.
@@ -164,14 +164,18 @@ impl<I: Clone + Send + Sync + 'static, O: Send + 'static> Scheduler<I, O> {
         let mut homeless = 0;
         let mut wants_local = false;
         let unsent: Vec<_> = self.unsent.iter().copied().collect();
+        // Looked at once for many jobs: at the beginning there are as many as there are links to be opened.
+        let mut some_room = self.has_room();
         for number in unsent {
             let Some(job) = self.jobs.get(&number) else { continue };
-            let Some(id) = self.link_for(job) else {
+            let link = if some_room { self.link_for(job) } else { None };
+            let Some(id) = link else {
                 homeless += 1;
                 wants_local |= self.is_refused_everywhere(job);
                 continue;
             };
             self.send(number, id);
+            some_room = self.has_room();
         }
         self.help_straggler();
         for _ in self.opening..homeless {
@@ -208,12 +212,21 @@ impl<I: Clone + Send + Sync + 'static, O: Send + 'static> Scheduler<I, O> {
         }
     }
 
+    /// Whether some link would take a light job.
+    fn has_room(&self) -> bool {
+        let limits = &self.settings.limits;
+        self.links.values().any(|link| link.has_room(0, limits))
+    }
+
     /// Whether the job failed on every worker there is, and somebody is here to do it.
     fn is_refused_everywhere(&self, job: &Job<I>) -> bool {
+        if self.settings.local.is_none() || job.failures.is_empty() {
+            return false;
+        }
         let failed = |address: &str| job.failures.iter().any(|failure| failure.address == address);
         let link_left = self.links.values().any(|link| !failed(&link.address));
         let worker_left = self.roster.has(|worker, links| links > 0 || failed(worker.address()));
-        self.settings.local.is_some() && !job.failures.is_empty() && !link_left && !worker_left
+        !link_left && !worker_left
     }
 
     /// The link that would be done with the job first.

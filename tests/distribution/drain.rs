@@ -1,0 +1,88 @@
+//! A server that is told to stop: no new connections, the running ones finish, exit code 0.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    sync::Arc,
+};
+
+use rustix::process::Signal;
+
+use crate::{
+    client::{Measurement, close, exchange},
+    process::{Server, echo, eventually},
+    reconstruction::{Case, LINES, Mode},
+    wicked::{Deed, Moment, Wicked},
+};
+
+/// A server in the middle of a connection that was told to stop.
+fn stopping(measurement: &Measurement, options: &[&str]) -> (Server, TcpStream) {
+    let server = Server::with(options, None);
+    let mut client = TcpStream::connect(server.address).unwrap();
+    client.write_all(&measurement.preamble("default.xml")).unwrap();
+    let readouts = measurement.readouts();
+    client.write_all(&readouts[..readouts.len() / 2].concat()).unwrap();
+    server.process.wait_for("configuration", |line| {
+        line.contains("configuration by name").then_some(())
+    });
+    server.process.signal(Signal::TERM);
+    server
+        .process
+        .wait_for("drain", |line| line.contains("waiting up to").then_some(()));
+    (server, client)
+}
+
+#[test]
+fn a_stopping_server_finishes_what_runs_and_takes_nothing_new() {
+    let measurement = Measurement::new(32, 2, 2);
+    let bytes = measurement.whole("default.xml");
+    let expected = exchange(Server::start().address, &bytes);
+    let (server, mut client) = stopping(&measurement, &["--drain", "60"]);
+    eventually("new connections are refused", || {
+        TcpStream::connect(server.address).is_err()
+    });
+    let readouts = measurement.readouts();
+    client.write_all(&readouts[readouts.len() / 2..].concat()).unwrap();
+    client.write_all(&close()).unwrap();
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer).unwrap();
+    assert_eq!(answer, expected);
+    assert_eq!(server.process.wait().code(), Some(0), "{}", server.process.said());
+}
+
+#[test]
+fn what_is_not_done_in_time_is_cut() {
+    let (server, mut client) = stopping(&Measurement::new(32, 2, 2), &["--drain", "1"]);
+    let mut answer = Vec::new();
+    // Reset or ended: there is no CLOSE.
+    let _ = client.read_to_end(&mut answer);
+    assert!(!answer.ends_with(&close()) || answer.is_empty());
+    assert_eq!(server.process.wait().code(), Some(0), "{}", server.process.said());
+    assert!(server.process.said().contains("are cut"));
+}
+
+#[test]
+fn a_worker_that_is_stopped_in_the_middle_costs_its_head_nothing() {
+    for mode in Mode::BOTH {
+        let (case, worker, stopped) = (Case::new(mode), Server::start(), Arc::new(Server::start()));
+        let told = stopped.clone();
+        let moment = match mode {
+            Mode::Keyed => Moment::Sent(usize::from(LINES) / 2),
+            Mode::Pure => Moment::Sent(1),
+        };
+        let beside = Wicked::new(stopped.address, move |_| {
+            let told = told.clone();
+            Deed::Beside(moment, Arc::new(move || told.process.signal(Signal::TERM)))
+        });
+        let workers = [beside.address, worker.address];
+        let finished = case.run(Some(&echo(&workers)), &["--worker-attempts", "1"]);
+        case.assert_equal(&finished);
+        assert!(beside.done() > 0);
+        assert_eq!(stopped.process.wait().code(), Some(0), "{}", stopped.process.said());
+        assert!(
+            !stopped.process.said().contains("are cut"),
+            "{}",
+            stopped.process.said()
+        );
+    }
+}
