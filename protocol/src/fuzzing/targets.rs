@@ -151,7 +151,8 @@ pub fn readers_structured(bytes: &[u8]) {
     }
 }
 
-/// A compressed readout comes back within the precision asked for.
+/// A compressed readout is read whole, and what was read comes back as it is when it is written uncompressed. (To compress
+/// it again may choose another scale.)
 fn compressed(source: &mut Source<'_>) {
     let acquisition = source.acquisition();
     let codec = AcquisitionCodec {
@@ -162,7 +163,7 @@ fn compressed(source: &mut Source<'_>) {
         panic!("does not encode: {error}");
     }
     assert!(
-        bytes.is_empty() || check_bytes(&codec, &bytes) == Some(bytes.len()),
+        bytes.is_empty() || check_bytes(&AcquisitionCodec::default(), &bytes) == Some(bytes.len()),
         "not all was taken"
     );
 }
@@ -262,11 +263,21 @@ pub fn ismrmrd_header(bytes: &[u8]) {
     if let Ok(header) = IsmrmrdHeader::parse(text) {
         let written = header.to_xml();
         match IsmrmrdHeader::parse(&written) {
-            // Debug text, because NaN is a number that the schema allows and that equals nothing.
-            Ok(again) => assert_eq!(format!("{again:?}"), format!("{header:?}")),
+            Ok(again) => assert_eq!(without_places(&again), without_places(&header)),
             Err(error) => panic!("what was written is not read: {error}\n{written}"),
         }
     }
+}
+
+/// Debug text, because NaN is a number that the schema allows and that equals nothing; without the places in the text
+/// it was read from, which writing changes.
+fn without_places(header: &IsmrmrdHeader) -> String {
+    let text = format!("{header:?}");
+    let mut parts = text.split("Position { ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |whole, part| {
+        whole + part.split_once('}').map_or(part, |(_, rest)| rest)
+    })
 }
 
 /// Reading what was written gives the same attributes.

@@ -173,6 +173,7 @@ impl Tree {
 
     fn element(&mut self, start: &BytesStart<'_>, position: Position) -> Result<Element, XmlProblem> {
         let name = start.name();
+        checked_name(name.as_ref())?;
         let (prefix, name) = split_name(name.as_ref());
         if self.root.is_some() {
             return Err(XmlProblem::SecondRoot(name.to_owned()));
@@ -198,6 +199,7 @@ impl Tree {
                 .normalized_value(XmlVersion::Implicit1_0)
                 .map_err(malformed)?
                 .into_owned();
+            checked_name(attribute.key.as_ref())?;
             attributes.push((attribute.key.as_ref().to_owned(), value));
         }
         Ok(Element {
@@ -228,6 +230,15 @@ impl Tree {
             None => return Err(XmlProblem::TextOutside),
         }
         Ok(())
+    }
+}
+
+/// The reader takes all up to white space for a name, so that `<<a>` were an element of the name `<a`.
+fn checked_name(name: &str) -> Result<(), XmlProblem> {
+    let unfit = |c: char| matches!(c, '<' | '>' | '&' | '"' | '\'' | '=' | '/') || c.is_control();
+    match name.is_empty() || name.contains(unfit) {
+        true => Err(malformed(format_args!("{name:?} is no name"))),
+        false => Ok(()),
     }
 }
 

@@ -53,6 +53,9 @@ fn malformed_texts_are_refused_with_their_place() {
         "<a x='&y;'/>",
         "<a>&#0;</a>",
         "<a x=1/>",
+        "<<a/>",
+        "<a><<b/></a>",
+        "<a <b='1'/>",
     ] {
         assert!(
             matches!(problem(text).1, XmlProblem::Malformed(_)),
