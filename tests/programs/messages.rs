@@ -32,7 +32,7 @@ fn every_recording_is_listed_to_its_last_byte() {
         assert_eq!(end, std::fs::metadata(&path).unwrap().len(), "{}", path.display());
         recordings += 1;
     }
-    assert_eq!(recordings, 8);
+    assert!(recordings >= 16, "recordings are missing: {recordings}");
 }
 
 #[test]
