@@ -158,7 +158,7 @@ impl Drop for Wicked {
 }
 
 fn relay(head: TcpStream, behind: SocketAddr, deed: &Deed, shared: &Shared) {
-    let held = AtomicBool::new(false);
+    let (held, mute) = (AtomicBool::new(false), AtomicBool::new(false));
     let Ok(worker) = TcpStream::connect(behind) else { return };
     let side = |from: &TcpStream, to: &TcpStream| Side {
         from: from.try_clone().unwrap(),
@@ -166,6 +166,7 @@ fn relay(head: TcpStream, behind: SocketAddr, deed: &Deed, shared: &Shared) {
         head: head.try_clone().unwrap(),
         deed,
         held: &held,
+        mute: &mute,
         shared,
     };
     let mut there = side(&head, &worker);
@@ -192,6 +193,8 @@ struct Side<'a> {
     head: TcpStream,
     deed: &'a Deed,
     held: &'a AtomicBool,
+    /// The worker's answers no longer reach the head.
+    mute: &'a AtomicBool,
     shared: &'a Shared,
 }
 
@@ -232,6 +235,10 @@ impl Side<'_> {
         self.held.load(SeqCst) || self.to.write_all(bytes).is_ok()
     }
 
+    fn answer(&mut self, bytes: &[u8]) -> bool {
+        self.mute.load(SeqCst) || self.send(bytes)
+    }
+
     /// From the head to the worker; says whether the connection is over.
     fn forwards(&mut self) -> bool {
         let mut incoming = Incoming::server(Limits::default());
@@ -250,12 +257,16 @@ impl Side<'_> {
                     if message && self.is_now(Moment::SentHalf(messages)) {
                         return self.send(&bytes[..bytes.len() / 2]) && self.strike();
                     }
-                    if !self.send(&bytes) {
-                        return true;
-                    }
                     messages += usize::from(message);
                     let now = (configured && self.is_now(Moment::Configured))
                         || (message && self.is_now(Moment::Sent(messages)));
+                    if now && !matches!(self.deed, Deed::Beside(..)) {
+                        // A quick worker's answer to these bytes must not slip through before the fault.
+                        self.mute.store(true, SeqCst);
+                    }
+                    if !self.send(&bytes) {
+                        return true;
+                    }
                     if now && self.strike() {
                         return true;
                     }
@@ -288,17 +299,17 @@ impl Side<'_> {
                         return self.strike();
                     }
                     if message && self.is_now(Moment::AnsweredHalf(answers)) {
-                        return self.send(&bytes[..bytes.len() / 2]) && self.strike();
+                        return self.answer(&bytes[..bytes.len() / 2]) && self.strike();
                     }
                     if message && let Deed::Slow(pause) = self.deed {
                         work(*pause);
                     }
-                    if !self.send(&bytes) {
+                    if !self.answer(&bytes) {
                         return true;
                     }
                     if message && matches!(self.deed, Deed::Twice) {
                         self.shared.done.fetch_add(1, SeqCst);
-                        if !self.send(&bytes) {
+                        if !self.answer(&bytes) {
                             return true;
                         }
                     }
@@ -307,8 +318,8 @@ impl Side<'_> {
                 Ok(None) | Err(_) => match self.fill(&mut incoming) {
                     Some(bytes) => waiting.extend(bytes),
                     None => {
-                        // A worker that died took the connection with it.
-                        return !self.held.load(SeqCst);
+                        // A worker that died took the connection with it, unless the fault is still to come.
+                        return !self.held.load(SeqCst) && !self.mute.load(SeqCst);
                     }
                 },
             }
