@@ -8,7 +8,7 @@ use std::{
 
 use ndarray::Array2;
 use protocol::{
-    Acquisition, AcquisitionHeader, Complex32, Limits,
+    Acquisition, Complex32, Limits,
     codec::{Readers, Writers},
     session::{Event, Incoming, Outgoing},
 };
@@ -21,16 +21,8 @@ const BYTES: usize = 256 << 20;
 const BATCH: usize = 256 << 10;
 const RUNS: usize = 7;
 
-fn readout(samples: u16, channels: u16) -> Acquisition {
-    Acquisition {
-        header: AcquisitionHeader {
-            number_of_samples: samples,
-            active_channels: channels,
-            ..AcquisitionHeader::default()
-        },
-        data: Array2::from_elem((channels.into(), samples.into()), Complex32::new(1.0, 2.0)),
-        trajectory: None,
-    }
+fn readout(samples: usize, channels: usize) -> Acquisition {
+    Acquisition::new(Array2::from_elem((channels, samples), Complex32::new(1.0, 2.0)))
 }
 
 async fn connection() -> std::io::Result<(TcpStream, TcpStream)> {

@@ -1,19 +1,20 @@
-//! The seeds of the fuzz targets that are not `protocol`'s, and the bytes that once broke something, on a stable compiler.
+//! The fuzz targets' seeds, and the bytes that once broke something, on a stable compiler.
 
 use std::path::Path;
 
-use protocol::fuzzing::targets::Target;
+use protocol::fuzzing::targets::{self, Target};
 
 #[test]
 fn every_seed_holds_the_properties_of_its_target() {
-    let targets: [(&str, Target); 2] = [
+    let others: [(&str, Target); 2] = [
         ("discovery", distributed::fuzzing::discovery),
         ("hdf5", gadgetron::files::fuzzing::hdf5),
     ];
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
-    for (name, target) in targets {
+    for (name, target) in targets::ALL.iter().chain(&others) {
+        let seeds = std::fs::read_dir(folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
         let mut count = 0;
-        for seed in std::fs::read_dir(folder.join(name)).unwrap() {
+        for seed in seeds {
             let path = seed.unwrap().path();
             let bytes = std::fs::read(&path).unwrap();
             let outcome = std::panic::catch_unwind(|| target(&bytes));

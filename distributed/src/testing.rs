@@ -9,7 +9,7 @@ use engine::Message;
 use futures::future::BoxFuture;
 use ndarray::Array2;
 use protocol::{
-    Acquisition, AcquisitionHeader, Limits,
+    Acquisition, Limits,
     codec::{Codecs, Readers, Writers},
     session::{Event, Incoming, Outgoing},
 };
@@ -76,14 +76,9 @@ pub(crate) fn setup() -> Arc<Setup> {
 }
 
 pub(crate) fn readout(number: u32) -> Message {
-    Message::new(Acquisition {
-        header: AcquisitionHeader {
-            scan_counter: number,
-            ..AcquisitionHeader::default()
-        },
-        data: Array2::default((0, 0)),
-        trajectory: None,
-    })
+    let mut readout = Acquisition::new(Array2::default((0, 0)));
+    readout.header.scan_counter = number;
+    Message::new(readout)
 }
 
 /// A worker's end of a connection.

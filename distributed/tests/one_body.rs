@@ -15,7 +15,7 @@ use engine::{
 use futures::stream;
 use ndarray::Array2;
 use protocol::{
-    Acquisition, AcquisitionHeader, Limits,
+    Acquisition, Limits,
     codec::{Codecs, Readers, Writers},
     session::{Event, Incoming, Outgoing},
 };
@@ -34,13 +34,10 @@ fn setup() -> Arc<Setup> {
 }
 
 fn readouts(setup: &Arc<Setup>) -> Vec<Parcel> {
-    let readout = |number| Acquisition {
-        header: AcquisitionHeader {
-            scan_counter: number,
-            ..AcquisitionHeader::default()
-        },
-        data: Array2::default((2, 16)),
-        trajectory: None,
+    let readout = |number| {
+        let mut readout = Acquisition::new(Array2::default((2, 16)));
+        readout.header.scan_counter = number;
+        readout
     };
     let parcel = |number| Parcel::new(Message::new(readout(number)), setup).unwrap();
     (0..READOUTS).map(parcel).collect()

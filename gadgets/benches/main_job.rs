@@ -43,18 +43,12 @@ fn header() -> IsmrmrdHeader {
 
 fn lines(samples: usize) -> Vec<Acquisition> {
     let line = |line: u16| {
-        let mut header = AcquisitionHeader {
-            number_of_samples: samples as u16,
-            active_channels: COILS as u16,
-            center_sample: samples as u16 / 2,
-            ..AcquisitionHeader::default()
-        };
-        header.idx.kspace_encode_step_1 = line;
-        Acquisition {
-            header,
-            data: Array2::from_elem((COILS, samples), Complex32::new(1.0, f32::from(line))),
-            trajectory: None,
-        }
+        let mut readout = Acquisition::new(Array2::from_elem(
+            (COILS, samples),
+            Complex32::new(1.0, f32::from(line)),
+        ));
+        readout.header.idx.kspace_encode_step_1 = line;
+        readout
     };
     (0..LINES as u16).map(line).collect()
 }

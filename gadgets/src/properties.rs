@@ -136,11 +136,7 @@ impl PropertyValue for String {
 ///         "max_value" => pub max_value: f32 = 2048.0,
 ///     }
 /// }
-/// let component = protocol::configuration::Component {
-///     properties: vec![protocol::configuration::Property {
-///         name: "max_value".into(), value: "100".into(), ..Default::default() }],
-///     ..Default::default()
-/// };
+/// let component = protocol::configuration::Component::new("ScaleGadget", &[("max_value", "100")]);
 /// let properties: ScaleProperties = gadgets::properties::parse(&component).unwrap();
 /// assert_eq!(properties.max_value, 100.0);
 /// ```

@@ -223,17 +223,12 @@ mod tests {
     #[test]
     fn defaults_read_back_as_themselves() {
         for entry in entries() {
-            let properties = (entry.properties)()
-                .into_iter()
-                .map(|property| protocol::configuration::Property {
-                    name: property.name.into(),
-                    value: property.default,
-                    ..Default::default()
-                });
-            let component = Component {
-                properties: properties.collect(),
-                ..Component::default()
-            };
+            let properties = (entry.properties)();
+            let defaults: Vec<_> = properties
+                .iter()
+                .map(|property| (property.name, property.default.as_str()))
+                .collect();
+            let component = Component::new(entry.class, &defaults);
             if let Err(errors) = (entry.build)(&component) {
                 panic!("{}: {}", entry.class, errors[0]);
             }

@@ -8,8 +8,8 @@ use std::{
 use engine::{BoxError, Capacity, Gadget, Input, Output, channel};
 use ndarray::Array2;
 use protocol::{
-    Acquisition, AcquisitionHeader, Complex32, IsmrmrdHeader,
-    configuration::{Component, Property},
+    Acquisition, Complex32, IsmrmrdHeader,
+    configuration::Component,
     header::{Encoding, EncodingSpace, Limit},
 };
 
@@ -56,17 +56,7 @@ impl Memory {
 
 /// Builds a gadget from properties as a configuration gives them.
 pub(crate) fn build<G: Configured>(properties: &[(&str, &str)], context: &Context) -> Result<G, BoxError> {
-    let component = Component {
-        properties: properties
-            .iter()
-            .map(|(name, value)| Property {
-                name: (*name).into(),
-                value: (*value).into(),
-                ..Property::default()
-            })
-            .collect(),
-        ..Component::default()
-    };
+    let component = Component::new("", properties);
     let properties = properties::parse(&component).map_err(|errors| errors[0].to_string())?;
     G::new(properties, context)
 }
@@ -119,18 +109,11 @@ fn drive<G: Gadget>(gadget: G, messages: Vec<G::In>, breaks: Option<&str>) -> (V
 
 /// A readout with these samples.
 pub(crate) fn readout(channels: usize, samples: usize, value: impl Fn(usize, usize) -> Complex32) -> Acquisition {
-    Acquisition {
-        header: AcquisitionHeader {
-            number_of_samples: samples.try_into().unwrap(),
-            active_channels: channels.try_into().unwrap(),
-            available_channels: channels.try_into().unwrap(),
-            center_sample: (samples / 2).try_into().unwrap(),
-            sample_time_us: 5.0,
-            ..AcquisitionHeader::default()
-        },
-        data: Array2::from_shape_fn((channels, samples), |(channel, sample)| value(channel, sample)),
-        trajectory: None,
-    }
+    let mut readout = Acquisition::new(Array2::from_shape_fn((channels, samples), |(channel, sample)| {
+        value(channel, sample)
+    }));
+    readout.header.sample_time_us = 5.0;
+    readout
 }
 
 /// Samples that look like noise and are the same each time; `seed` tells readouts apart.

@@ -6,23 +6,15 @@ use bytes::BytesMut;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use ndarray::{Array2, Array4};
 use protocol::{
-    Acquisition, AcquisitionHeader, Complex32, Image, ImageHeader, Limits,
+    Acquisition, Complex32, Image, ImageHeader, Limits,
     codec::{Readers, Writers},
     session::{Event, Incoming, Outgoing},
 };
 
 const MESSAGES: usize = 64;
 
-fn readout(samples: u16, channels: u16) -> Acquisition {
-    Acquisition {
-        header: AcquisitionHeader {
-            number_of_samples: samples,
-            active_channels: channels,
-            ..AcquisitionHeader::default()
-        },
-        data: Array2::from_elem((channels.into(), samples.into()), Complex32::new(1.0, 2.0)),
-        trajectory: None,
-    }
+fn readout(samples: usize, channels: usize) -> Acquisition {
+    Acquisition::new(Array2::from_elem((channels, samples), Complex32::new(1.0, 2.0)))
 }
 
 fn decoded(bytes: &BytesMut) -> usize {

@@ -183,6 +183,25 @@ pub struct Acquisition {
 }
 
 impl Acquisition {
+    /// A readout with these samples, shape `[channels, samples]`, no trajectory, and a header that says what the samples
+    /// themselves do: how many there are, of how many channels, the middle one the centre of k-space. Counts beyond what a
+    /// header can say (65,535) stay at that; no writer accepts such a readout.
+    pub fn new(data: Array2<Complex32>) -> Self {
+        let count = |count: usize| u16::try_from(count).unwrap_or(u16::MAX);
+        let (channels, samples) = data.dim();
+        Self {
+            header: AcquisitionHeader {
+                number_of_samples: count(samples),
+                available_channels: count(channels),
+                active_channels: count(channels),
+                center_sample: count(samples / 2),
+                ..AcquisitionHeader::default()
+            },
+            data,
+            trajectory: None,
+        }
+    }
+
     /// Its size in memory, in bytes.
     pub fn weight(&self) -> usize {
         size_of::<Self>() + self.data.len() * 8 + self.trajectory.as_ref().map_or(0, |t| t.len() * 4)

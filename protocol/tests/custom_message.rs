@@ -1,7 +1,7 @@
 //! The example of users' own messages, and the errors around them.
 
 #[path = "../../examples/custom_message.rs"]
-#[allow(dead_code, unreachable_pub, reason = "the example is a program of its own")]
+#[expect(dead_code, unreachable_pub, reason = "the example is a program of its own")]
 mod example;
 
 use example::{NavigatorEchoCodec, ShimUpdate};

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use ndarray::{Array2, Array4, ArrayD};
 use proptest::prelude::*;
 use protocol::{
-    Acquisition, AcquisitionHeader, Complex32, Complex64, Image, ImageHeader, Meta, Pixel, Waveform, WaveformHeader,
+    Acquisition, Complex32, Complex64, Image, ImageHeader, Meta, Pixel, Waveform, WaveformHeader,
     codec::{AcquisitionCodec, ErasedCodec, ImageCodec, Precision, Readers},
     fuzzing::{Source, check_bytes, check_value, targets},
 };
@@ -97,15 +97,7 @@ proptest! {
 }
 
 fn readout(channels: u16, samples: usize, data: Vec<Complex32>) -> Acquisition {
-    Acquisition {
-        header: AcquisitionHeader {
-            active_channels: channels,
-            number_of_samples: u16::try_from(samples).unwrap(),
-            ..AcquisitionHeader::default()
-        },
-        data: Array2::from_shape_vec((channels.into(), samples), data).unwrap(),
-        trajectory: None,
-    }
+    Acquisition::new(Array2::from_shape_vec((channels.into(), samples), data).unwrap())
 }
 
 #[test]

@@ -9,6 +9,7 @@ use protocol::{
     session::{Event, Incoming, Outgoing},
 };
 
+#[expect(dead_code, reason = "what is particular about recordings matters to others")]
 mod common;
 use common::{RECORDINGS, incoming, read};
 

@@ -100,10 +100,7 @@ mod tests {
     use super::*;
 
     fn component(class: &str) -> Component {
-        Component {
-            class: class.into(),
-            ..Component::default()
-        }
+        Component::new(class, &[])
     }
 
     #[test]

@@ -74,7 +74,7 @@ mod tests {
     };
 
     use protocol::{
-        Acquisition, AcquisitionHeader, Limits,
+        Acquisition, Limits,
         codec::{Readers, Writers},
         session::Outgoing,
     };
@@ -101,11 +101,7 @@ mod tests {
     #[tokio::test]
     async fn one_receive_call_takes_64_kib_and_more() {
         for (channels, samples, count) in [(8, 512, 400), (1, 128, 10_000), (128, 4096, 3)] {
-            let readout = Acquisition {
-                header: AcquisitionHeader::default(),
-                data: ndarray::Array2::default((channels, samples)),
-                trajectory: None,
-            };
+            let readout = Acquisition::new(ndarray::Array2::default((channels, samples)));
             let mut out = Outgoing::new(Writers::standard());
             (0..count).for_each(|_| out.message(&readout, "Acquisition").unwrap());
             let socket = Full {

@@ -1,9 +1,8 @@
 use engine::{Message, SelectorNode};
 use ndarray::{Array2, ArrayD, IxDyn};
 use protocol::{
-    Acquisition, AcquisitionHeader, BufferedData, IsmrmrdHeader, ReconBit, ReconData, SamplingDescription,
-    acquisition::EncodingCounters,
-    configuration::{Component, Property},
+    Acquisition, BufferedData, IsmrmrdHeader, ReconBit, ReconData, SamplingDescription, acquisition::EncodingCounters,
+    configuration::Component,
 };
 
 use super::*;
@@ -13,34 +12,17 @@ use crate::{
 };
 
 fn build(class: &str, properties: &[(&str, &str)]) -> Result<SelectorNode, Vec<PropertyError>> {
-    let component = Component {
-        class: class.into(),
-        properties: properties
-            .iter()
-            .map(|(name, value)| Property {
-                name: (*name).into(),
-                value: (*value).into(),
-                ..Property::default()
-            })
-            .collect(),
-        ..Component::default()
-    };
     let entry = registry::find(class).unwrap();
-    match (entry.build)(&component)? {
+    match (entry.build)(&Component::new(class, properties))? {
         Built::Distributor(build) => Ok(build(&Context::new(IsmrmrdHeader::default())).unwrap()),
         other => panic!("{other:?}"),
     }
 }
 
 fn readout(change: impl FnOnce(&mut EncodingCounters)) -> Message {
-    let mut header = AcquisitionHeader::default();
-    change(&mut header.idx);
-    Acquisition {
-        header,
-        data: Array2::default((0, 0)),
-        trajectory: None,
-    }
-    .emit()
+    let mut readout = Acquisition::new(Array2::default((0, 0)));
+    change(&mut readout.header.idx);
+    readout.emit()
 }
 
 fn keys(distributor: &mut SelectorNode, message: Message) -> Option<Vec<u64>> {

@@ -109,12 +109,7 @@ mod tests {
     }
 
     fn built(class: &str) -> Built {
-        let component = protocol::configuration::Component {
-            name: class.to_owned(),
-            class: class.to_owned(),
-            ..Default::default()
-        };
-        (find(class).unwrap().build)(&component).unwrap()
+        (find(class).unwrap().build)(&protocol::configuration::Component::new(class, &[])).unwrap()
     }
 
     #[tokio::test]

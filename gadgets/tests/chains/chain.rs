@@ -8,7 +8,7 @@ use gadgets::{
 use protocol::{
     IsmrmrdHeader, Limits,
     codec::Readers,
-    configuration::{Component, Property},
+    configuration::Component,
     session::{Event, Incoming},
 };
 
@@ -57,26 +57,14 @@ pub(crate) fn sent(bytes: &[u8]) -> (IsmrmrdHeader, Vec<Message>) {
 
 /// The nodes of a chain, as a configuration would make them.
 pub(crate) fn nodes(chain: &[Class], context: &Context) -> Vec<Node> {
-    let node = |(class, properties): &Class| {
-        let component = Component {
-            name: (*class).into(),
-            class: (*class).into(),
-            properties: properties
-                .iter()
-                .map(|(name, value)| Property {
-                    name: (*name).into(),
-                    value: (*value).into(),
-                    ..Property::default()
-                })
-                .collect(),
-            ..Component::default()
-        };
-        match (registry::find(class).unwrap().build)(&component).unwrap() {
+    let node =
+        |(class, properties): &Class| match (registry::find(class).unwrap().build)(&Component::new(class, properties))
+            .unwrap()
+        {
             Built::Gadget(build) => build(context).unwrap(),
             Built::Pure(build) => build(context).unwrap().into(),
             other => panic!("{class} is no gadget but a {other:?}"),
-        }
-    };
+        };
     chain.iter().map(node).collect()
 }
 

@@ -7,7 +7,7 @@ use engine::Message;
 use gadgets::Flow;
 use ndarray::Array2;
 use protocol::{
-    Acquisition, AcquisitionHeader, Complex32, Complex64, IsmrmrdHeader,
+    Acquisition, Complex32, Complex64, IsmrmrdHeader,
     acquisition::flag::{IS_PARALLEL_CALIBRATION, IS_PARALLEL_CALIBRATION_AND_IMAGING, LAST_IN_SLICE},
     header::{
         AcquisitionSystemInformation, CalibrationMode, Encoding, EncodingLimits, EncodingSpace, Limit, ParallelImaging,
@@ -265,27 +265,18 @@ impl Scene {
     fn readout(&self, [slice, repetition, set]: Frame, coils: &[Vec<Complex64>], [y, z]: [usize; 2]) -> Acquisition {
         let samples = self.matrix[0] * self.oversampling;
         let start = (z * self.matrix[1] + y) * samples;
-        let mut header = AcquisitionHeader {
-            number_of_samples: samples as u16,
-            active_channels: self.coils as u16,
-            available_channels: self.coils as u16,
-            center_sample: (samples / 2) as u16,
-            sample_time_us: 5.0,
-            ..AcquisitionHeader::default()
-        };
-        header.idx.kspace_encode_step_1 = y as u16;
-        header.idx.kspace_encode_step_2 = z as u16;
-        header.idx.slice = slice as u16;
-        header.idx.repetition = repetition as u16;
-        header.idx.set = set as u16;
-        Acquisition {
-            header,
-            data: Array2::from_shape_fn((self.coils, samples), |(coil, sample)| {
-                let value = coils[coil][start + sample];
-                Complex32::new(value.re as f32, value.im as f32)
-            }),
-            trajectory: None,
-        }
+        let data = Array2::from_shape_fn((self.coils, samples), |(coil, sample)| {
+            let value = coils[coil][start + sample];
+            Complex32::new(value.re as f32, value.im as f32)
+        });
+        let mut readout = Acquisition::new(data);
+        readout.header.sample_time_us = 5.0;
+        readout.header.idx.kspace_encode_step_1 = y as u16;
+        readout.header.idx.kspace_encode_step_2 = z as u16;
+        readout.header.idx.slice = slice as u16;
+        readout.header.idx.repetition = repetition as u16;
+        readout.header.idx.set = set as u16;
+        readout
     }
 }
 

@@ -131,6 +131,23 @@ pub struct Component {
     pub position: Position,
 }
 
+impl Component {
+    /// A component of this class and name with these properties (name, value), as Rust code puts one together.
+    pub fn new(class: &str, properties: &[(&str, &str)]) -> Self {
+        let property = |(name, value): &(&str, &str)| Property {
+            name: (*name).into(),
+            value: (*value).into(),
+            position: Position::default(),
+        };
+        Self {
+            name: class.into(),
+            class: class.into(),
+            properties: properties.iter().map(property).collect(),
+            ..Self::default()
+        }
+    }
+}
+
 /// A property and its text.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Property {

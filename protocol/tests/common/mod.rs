@@ -1,5 +1,4 @@
 //! The recordings, and what is particular about them.
-#![allow(dead_code, reason = "not every test uses all of it")]
 
 use std::path::PathBuf;
 
