@@ -10,10 +10,13 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
+#[expect(dead_code, reason = "what a benchmark does not need of it")]
+#[path = "../tests/support/mod.rs"]
+mod support;
+
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    io::{Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
-    process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -23,51 +26,7 @@ use gadgetron::{
     phantom::{Phantom, PhantomSettings},
 };
 use protocol::{codec::Writers, session::Outgoing};
-
-/// Nothing but a way to workers and back.
-const PASS_ON: &str = "<configuration><version>2</version>
-    <readers><reader><classname>GadgetIsmrmrdAcquisitionMessageReader</classname></reader></readers>
-    <writers><writer><classname>GadgetIsmrmrdAcquisitionMessageWriter</classname></writer></writers>
-    <stream><puredistributed>
-        <readers><reader><classname>GadgetIsmrmrdAcquisitionMessageReader</classname></reader></readers>
-        <writers><writer><classname>GadgetIsmrmrdAcquisitionMessageWriter</classname></writer></writers>
-        <purestream/>
-    </puredistributed></stream></configuration>";
-
-struct Server {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Server {
-    fn start(workers: &[&Self]) -> Self {
-        let list: Vec<_> = workers.iter().map(|worker| format!("\"{}\"", worker.address)).collect();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_gadgetron"))
-            .args(["-p", "0", "--bind", "127.0.0.1", "-d"])
-            .env(
-                "GADGETRON_REMOTE_WORKER_COMMAND",
-                format!("echo '[{}]'", list.join(",")),
-            )
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program");
-        let mut lines = BufReader::new(child.stderr.take().expect("its words")).lines();
-        let address = lines.find_map(|line| line.ok()?.split_once("listens on ")?.1.trim().parse().ok());
-        // Its words must be read, or it waits for a reader.
-        thread::spawn(move || lines.for_each(drop));
-        Self {
-            child,
-            address: address.expect("an address"),
-        }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use support::{PASS_ON, process::Server};
 
 /// From the first byte sent to the last received; how many came back.
 fn exchange(server: SocketAddr, bytes: &[u8]) -> (Duration, usize) {
@@ -136,8 +95,8 @@ fn main() {
     let (local, spread) = (named("default.xml"), named("distributed_default.xml"));
     let pass_on = whole(&|outgoing: &mut Outgoing| outgoing.configuration(PASS_ON).expect("a short text"));
 
-    let workers = [Server::start(&[]), Server::start(&[])];
-    let head = Server::start(&[&workers[0], &workers[1]]);
+    let workers = [(); 2].map(|()| Server::start());
+    let head = Server::head(&workers.each_ref().map(|worker| worker.address), &[]);
     let mut best = [Duration::MAX; 4];
     for _ in 0..rounds {
         let times = [

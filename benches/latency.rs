@@ -7,14 +7,13 @@
 use std::{sync::Arc, time::Duration};
 
 use gadgetron::{
-    configurations::Configurations,
     phantom::{Phantom, PhantomSettings},
-    server::{ServerLimits, Services, serve},
+    server::{Services, serve},
 };
 use gadgets::flow::ScannerData;
 use protocol::{
     Limits,
-    codec::{Codecs, Readers, Writers},
+    codec::{Readers, Writers},
     session::{Event, Incoming, Outgoing},
 };
 use tokio::{
@@ -52,15 +51,11 @@ fn main() {
 async fn measure(images: u16) -> Vec<Duration> {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
-    let services = Services {
-        configurations: Configurations::new(),
-        codecs: Arc::new(Codecs::standard()),
-        storage: Arc::new(gadgets::context::NoStorage),
-        parameters: Arc::default(),
-        distribution: Arc::default(),
-        limits: ServerLimits::default(),
-    };
-    let server = tokio::spawn(serve(vec![listener], Arc::new(services), std::future::pending()));
+    let server = tokio::spawn(serve(
+        vec![listener],
+        Arc::<Services>::default(),
+        std::future::pending(),
+    ));
     let phantom = Phantom::new(PhantomSettings {
         matrix: MATRIX,
         repetitions: images,

@@ -13,7 +13,7 @@ mod write;
 
 use std::{collections::BTreeMap, future::Future, sync::Arc};
 
-use gadgets::context::Storage;
+use gadgets::context::{NoStorage, Storage};
 use tokio::{
     net::TcpListener,
     task::JoinSet,
@@ -44,6 +44,20 @@ pub struct Services {
     pub distribution: Arc<Distribution>,
     /// Bounds.
     pub limits: ServerLimits,
+}
+
+impl Default for Services {
+    /// The configurations that come with the program, the field's own message types, no storage, work done here, the default bounds.
+    fn default() -> Self {
+        Self {
+            configurations: Configurations::new(),
+            codecs: Arc::new(protocol::codec::Codecs::standard()),
+            storage: Arc::new(NoStorage),
+            parameters: Arc::default(),
+            distribution: Arc::default(),
+            limits: ServerLimits::default(),
+        }
+    }
 }
 
 impl Services {

@@ -3,7 +3,8 @@
 use crate::{
     compare::{Tolerance, compare},
     process::{Server, echo},
-    reconstruction::{data, run},
+    reconstruction::run,
+    support::data,
 };
 
 const GOLDEN: &[(&str, &str)] = &[

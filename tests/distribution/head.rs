@@ -14,6 +14,7 @@ use crate::{
     client::{Measurement, close, exchange},
     process::{Server, eventually},
     reconstruction::Mode,
+    support::PASS_ON,
     wicked::{Deed, Moment, Wicked},
 };
 
@@ -62,16 +63,6 @@ fn when_the_client_goes_all_links_close_and_nothing_is_left() {
         });
     }
 }
-
-/// Nothing but a way to workers and back.
-const PASS_ON: &str = "<configuration><version>2</version>
-    <readers><reader><classname>GadgetIsmrmrdAcquisitionMessageReader</classname></reader></readers>
-    <writers><writer><classname>GadgetIsmrmrdAcquisitionMessageWriter</classname></writer></writers>
-    <stream><puredistributed>
-        <readers><reader><classname>GadgetIsmrmrdAcquisitionMessageReader</classname></reader></readers>
-        <writers><writer><classname>GadgetIsmrmrdAcquisitionMessageWriter</classname></writer></writers>
-        <purestream/>
-    </puredistributed></stream></configuration>";
 
 #[test]
 fn a_client_that_reads_nothing_costs_bounded_memory_and_loses_nothing() {

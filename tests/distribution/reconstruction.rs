@@ -43,10 +43,6 @@ impl Mode {
     }
 }
 
-pub(crate) fn data(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
-}
-
 /// A phantom and its images from a run in this process without workers.
 pub(crate) struct Case {
     folder: tempfile::TempDir,

@@ -19,7 +19,8 @@ use protocol::{
 use crate::{
     compare::{Tolerance, compare},
     process::echo,
-    reconstruction::{data, run},
+    reconstruction::run,
+    support::data,
 };
 
 /// A recorded connection: to the worker, and back.

@@ -1,4 +1,4 @@
-//! `gadgetron` as a command, and what it is given.
+//! Programs as parts of a pipe, and what they are given.
 
 use std::{
     io::{Read, Write},
@@ -8,14 +8,7 @@ use std::{
 use gadgetron::files::{RawDataFile, ScannerData};
 use protocol::{codec::Writers, session::Outgoing};
 
-use super::process::data;
-
-/// `gadgetron` with these arguments, words in one line.
-pub(crate) fn gadgetron(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gadgetron"));
-    command.args(arguments);
-    command
-}
+use crate::data;
 
 /// Runs a program on these bytes of standard input.
 pub(crate) fn run_on(mut command: Command, input: &[u8]) -> Output {

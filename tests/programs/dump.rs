@@ -2,7 +2,8 @@
 
 use crate::{
     compare::{Tolerance, compare},
-    process::{Server, data, succeed},
+    data,
+    process::{Server, succeed},
 };
 
 #[test]

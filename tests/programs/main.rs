@@ -1,10 +1,12 @@
 //! The programs as people run them: a server process, client processes, files between them, pipes, taps.
 
-mod command;
-#[path = "../reconstruction/compare.rs"]
-mod compare;
-mod process;
+#[expect(dead_code, reason = "what the tests here do not need of it")]
+#[path = "../support/mod.rs"]
+mod support;
 
+use support::{compare, data, process};
+
+mod command;
 mod dump;
 mod many_clients;
 mod messages;

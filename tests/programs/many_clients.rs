@@ -4,7 +4,8 @@ use std::process::Stdio;
 
 use crate::{
     compare::{Tolerance, compare},
-    process::{Server, data, succeed},
+    data,
+    process::{Server, succeed},
 };
 
 #[test]

@@ -1,9 +1,6 @@
 //! `gadgetron messages` on the recordings.
 
-use super::{
-    command::{gadgetron, run_on},
-    process::data,
-};
+use super::{command::run_on, data, process::gadgetron};
 
 fn messages(arguments: &[&str]) -> (bool, Vec<String>, String) {
     let output = gadgetron(&[&["messages"], arguments].concat()).output().unwrap();

@@ -8,7 +8,10 @@ use protocol::{
     recording::{Damage, Line, Listing, Side},
 };
 
-use super::command::{gadgetron, run_on, stream_of};
+use crate::{
+    command::{run_on, stream_of},
+    process::gadgetron,
+};
 
 /// The first half of `default.xml`: what comes out is sorted k-space, which the original cannot send through a pipe.
 const TO_SORTED_K_SPACE: &str = r#"<configuration><version>2</version><stream>

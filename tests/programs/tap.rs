@@ -13,12 +13,10 @@ use std::{
 
 use gadgetron::{
     client::{self, ConfigurationChoice, OutputFiles, Request, Settings},
-    configurations::Configurations,
     files::{ImageReader, RawDataFile},
-    server::{self, ServerLimits, Services},
+    server::{self, Services},
     tap::{Format, Recorded, TapOptions, messages, tap},
 };
-use protocol::codec::Codecs;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -26,23 +24,12 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{command::gadgetron, process::data};
+use crate::{data, process::gadgetron};
 
 async fn listener(address: impl Into<std::net::IpAddr>) -> std::io::Result<(TcpListener, SocketAddr)> {
     let listener = TcpListener::bind((address.into(), 0)).await?;
     let address = listener.local_addr()?;
     Ok((listener, address))
-}
-
-fn services() -> Services {
-    Services {
-        configurations: Configurations::new(),
-        codecs: Arc::new(Codecs::standard()),
-        storage: Arc::new(gadgets::context::NoStorage),
-        distribution: Arc::default(),
-        parameters: Arc::default(),
-        limits: ServerLimits::default(),
-    }
 }
 
 /// A running tap.
@@ -123,9 +110,13 @@ async fn a_reconstruction_through_a_tap_is_recorded_to_the_last_byte_and_replays
     let folder = tempfile::tempdir().unwrap();
     let (server_listener, server) = listener(Ipv4Addr::LOCALHOST).await.unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
-    let serving = tokio::spawn(server::serve(vec![server_listener], Arc::new(services()), async {
-        let _ = stopped.await;
-    }));
+    let serving = tokio::spawn(server::serve(
+        vec![server_listener],
+        Arc::<Services>::default(),
+        async {
+            let _ = stopped.await;
+        },
+    ));
     let (tap_listener, _) = listener(Ipv4Addr::LOCALHOST).await.unwrap();
     let tap = Tap::start(tap_listener, server, folder.path(), 4).await;
 

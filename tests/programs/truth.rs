@@ -1,6 +1,9 @@
 //! The client's exit status and words tell what happened.
 
-use crate::process::{Server, client, data, fail, succeed};
+use crate::{
+    data,
+    process::{Server, client, fail, succeed},
+};
 
 #[test]
 fn the_server_s_words_reach_the_user_and_the_server_goes_on() {

@@ -78,15 +78,6 @@ pub(crate) fn without_rounding(configuration: &str) -> Option<(String, f64)> {
     Some((configuration.to_xml(), largest))
 }
 
-macro_rules! golden {
-    ($($name:ident: $input:literal, $configuration:literal, $tolerance:expr;)*) => {$(
-        #[tokio::test]
-        async fn $name() {
-            as_the_original($input, $configuration, $tolerance).await;
-        }
-    )*};
-}
-
 golden! {
     noise_scan_fft: "shepp_noise", "Generic_Cartesian_FFT", FFT;
     full_brain_snr: "brain", "Generic_Cartesian_Grappa_SNR", GRAPPA;

@@ -10,10 +10,7 @@ use gadgetron::{
 };
 use protocol::Meta;
 
-use crate::{
-    data,
-    served::{serve, services},
-};
+use crate::{data, served::serve};
 
 #[tokio::test]
 async fn a_noise_scan_that_was_sent_is_listed_and_described() {
@@ -21,7 +18,7 @@ async fn a_noise_scan_that_was_sent_is_listed_and_described() {
     let store = BlobStore::open(&Folders::in_one(folder.path()), StoreLimits::default()).unwrap();
     let services = Arc::new(Services {
         storage: Arc::new(LocalStorage(Arc::new(store))),
-        ..services()
+        ..Services::default()
     });
     // The phantom's own identifier.
     let input = data("shepp_noise.h5");

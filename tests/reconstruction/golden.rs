@@ -16,15 +16,6 @@ async fn as_the_original(input: &str, configuration: &str, tolerance: Tolerance)
     }
 }
 
-macro_rules! golden {
-    ($($name:ident: $input:literal, $configuration:literal, $tolerance:expr;)*) => {$(
-        #[tokio::test]
-        async fn $name() {
-            as_the_original($input, $configuration, $tolerance).await;
-        }
-    )*};
-}
-
 golden! {
     tiny: "tiny", "default", Tolerance::Relative(1e-5);
     shepp: "shepp", "default", Tolerance::Relative(1e-5);

@@ -1,7 +1,22 @@
 //! Whole reconstructions in this process, held against the original's images and against known objects.
 
+#[expect(dead_code, reason = "these tests start no programs")]
+#[path = "../support/mod.rs"]
+mod support;
+
+use support::{compare, data};
+
+/// Tests, each of an input and a configuration: the module's own `as_the_original` says what is compared.
+macro_rules! golden {
+    ($($name:ident: $input:literal, $configuration:literal, $tolerance:expr;)*) => {$(
+        #[tokio::test]
+        async fn $name() {
+            as_the_original($input, $configuration, $tolerance).await;
+        }
+    )*};
+}
+
 mod cartesian;
-mod compare;
 mod dependencies;
 mod golden;
 mod measures;
@@ -11,21 +26,13 @@ mod quantitative;
 mod real_time;
 mod served;
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use gadgetron::{
     configurations::Configurations,
     files::{ImageReader, ImageSeries},
     recon::{Recon, Report},
 };
-
-fn data(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
-}
 
 /// Reconstructs `input` with a shipped configuration; the images are in a group of its name.
 async fn reconstruct(input: &Path, configuration: &str, output: &Path) -> Report {

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use gadgetron::{assemble::Plan, client::OutputFiles, configurations::Configurations, files::RawDataFile, stream_mode};
+use gadgetron::{
+    assemble::Plan, client::OutputFiles, configurations::Configurations, files::RawDataFile, server::Services,
+    stream_mode,
+};
 use gadgets::Flow;
 use protocol::{
     Limits,
@@ -15,7 +18,6 @@ use crate::{
     cartesian::without_rounding,
     compare::{Tolerance, compare},
     data,
-    served::services,
 };
 
 /// What a program that reads a file into a pipe writes.
@@ -38,7 +40,7 @@ async fn through(input: Vec<u8>, configuration: &str) -> Vec<u8> {
 }
 
 async fn through_text(input: Vec<u8>, text: &str) -> Vec<u8> {
-    let services = Arc::new(services());
+    let services = Arc::<Services>::default();
     let plan = Plan::new(&Configuration::parse(text).unwrap(), &services.settings()).unwrap();
     let mut output = std::io::Cursor::new(Vec::new());
     stream_mode::run(input.as_slice(), &mut output, plan, &services)

@@ -4,11 +4,9 @@ use std::{path::Path, sync::Arc};
 
 use gadgetron::{
     client::{ConfigurationChoice, OutputFiles, Request, Settings},
-    configurations::Configurations,
     files::RawDataFile,
-    server::{ServerLimits, Services, handle},
+    server::{Services, handle},
 };
-use protocol::codec::Codecs;
 
 use crate::{
     compare::{Tolerance, compare},
@@ -36,17 +34,6 @@ pub(crate) async fn serve(
     serving.await.unwrap();
 }
 
-pub(crate) fn services() -> Services {
-    Services {
-        configurations: Configurations::new(),
-        codecs: Arc::new(Codecs::standard()),
-        storage: Arc::new(gadgets::context::NoStorage),
-        distribution: Arc::default(),
-        parameters: Arc::default(),
-        limits: ServerLimits::default(),
-    }
-}
-
 #[tokio::test]
 async fn a_server_answers_with_the_originals_images() {
     let cases = [
@@ -60,7 +47,7 @@ async fn a_server_answers_with_the_originals_images() {
         ("shepp_noise", "Generic_Cartesian_FFT", Tolerance::GreyLevels(1.0)),
         ("brain_a2_pf", "Generic_Cartesian_Spirit", Tolerance::GreyLevels(2.0)),
     ];
-    let services = Arc::new(services());
+    let services = Arc::<Services>::default();
     for (input, configuration, tolerance) in cases {
         let folder = tempfile::tempdir().unwrap();
         let output = folder.path().join("out.h5");

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::peer::{ANSWER_DEFAULT, Answer, CLIENT_DEFAULT, boundaries, exchange, services};
+use gadgetron::server::Services;
+
+use crate::peer::{ANSWER_DEFAULT, Answer, CLIENT_DEFAULT, boundaries, exchange};
 
 /// The bytes of message 1: a configuration by name.
 fn configuration_name(name: &str) -> Vec<u8> {
@@ -32,7 +34,7 @@ fn recorded_messages() -> Vec<&'static [u8]> {
 
 /// Sends `messages`, expects a complaint that contains `words`, a CLOSE, and a server that still works.
 async fn expect_complaint(messages: &[&[u8]], words: &str) -> Answer {
-    let services = Arc::new(services());
+    let services = Arc::<Services>::default();
     let answer = exchange(&services, messages.iter().copied()).await;
     assert!(
         answer.complaint().contains(words),
@@ -112,7 +114,7 @@ async fn unknown_message_ids_are_told() {
 
 #[tokio::test]
 async fn a_configuration_alone_and_a_close_alone_are_answered_with_close() {
-    let services = Arc::new(services());
+    let services = Arc::<Services>::default();
     for messages in [
         vec![CLOSE.to_vec()],
         vec![configuration_name("default.xml"), CLOSE.to_vec()],
@@ -136,7 +138,7 @@ async fn queries_are_answered_in_every_phase() {
     let messages = recorded_messages();
     let mut sent: Vec<&[u8]> = vec![&one, messages[0], &two, messages[1], &three];
     sent.extend(&messages[2..]);
-    let answer = exchange(&Arc::new(services()), sent).await;
+    let answer = exchange(&Arc::default(), sent).await;
     assert_eq!(answer.complaint(), "");
     assert_eq!(
         answer
@@ -156,7 +158,7 @@ async fn every_question_of_the_original_has_its_answer_and_others_are_unknown() 
         let mut out = protocol::session::Outgoing::default();
         out.query(7, key);
         out.close();
-        let answer = exchange(&Arc::new(services()), [out.buffer()]).await;
+        let answer = exchange(&Arc::default(), [out.buffer()]).await;
         assert_eq!(answer.responses, [(7, information.answer(key))]);
         assert_eq!(
             answer.responses[0].1 == protocol::query::UNKNOWN,
@@ -170,7 +172,7 @@ async fn every_question_of_the_original_has_its_answer_and_others_are_unknown() 
 /// known to be complete when the next one begins.
 #[tokio::test]
 async fn a_cut_connection_delivers_what_was_complete_and_nothing_else() {
-    let services = Arc::new(services());
+    let services = Arc::<Services>::default();
     let boundaries = boundaries(CLIENT_DEFAULT);
     let whole = Answer::decode(ANSWER_DEFAULT).images();
     let lines = boundaries.len() - 1 - 3;

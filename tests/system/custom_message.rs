@@ -14,10 +14,10 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use crate::peer::{CLIENT_DEFAULT, boundaries, exchange_bytes, services};
+use crate::peer::{CLIENT_DEFAULT, boundaries, exchange_bytes};
 
 #[path = "../../examples/custom_message.rs"]
-#[allow(dead_code, unreachable_pub, reason = "the example is a program of its own")]
+#[expect(dead_code, unreachable_pub, reason = "the example is a program of its own")]
 mod example;
 
 use example::{NavigatorEcho, NavigatorEchoCodec, ShimUpdate};
@@ -85,7 +85,7 @@ async fn they_pass_through_a_server_that_has_their_codecs() {
     let codecs = example::codecs();
     let services = Arc::new(Services {
         codecs: Arc::new(codecs.clone()),
-        ..services()
+        ..Services::default()
     });
     let configuration =
         format!("<configuration><version>2</version>{READERS}{WRITERS}<stream>{GADGET}</stream></configuration>");
@@ -98,7 +98,7 @@ async fn a_server_without_their_codecs_names_the_classes_it_does_not_know() {
     let codecs = example::codecs();
     let configuration =
         format!("<configuration><version>2</version>{READERS}{WRITERS}<stream>{GADGET}</stream></configuration>");
-    let bytes = exchange_bytes(&Arc::new(services()), [connection(&configuration, &codecs).as_slice()]).await;
+    let bytes = exchange_bytes(&Arc::default(), [connection(&configuration, &codecs).as_slice()]).await;
     let (_, _, words) = answer(&bytes, &codecs);
     let words = words.join("\n");
     for class in [
@@ -168,7 +168,7 @@ async fn they_go_to_a_worker_and_come_back() {
             source: Source::Fixed(vec![worker.to_string().parse().unwrap()]),
             ..Distribution::default()
         }),
-        ..services()
+        ..Services::default()
     });
     // Between the servers the table's own numbers serve.
     let inner = READERS.replace("<slot>3000</slot>", "");

@@ -2,13 +2,10 @@
 
 use std::sync::Arc;
 
-use gadgetron::{
-    configurations::Configurations,
-    server::{ServerLimits, Services, handle},
-};
+use gadgetron::server::{Services, handle};
 use protocol::{
     AnyImage, Limits, Pixel,
-    codec::{Codecs, Payload, Readers},
+    codec::{Payload, Readers},
     recording::{Listing, Side},
     session::{Event, Incoming},
 };
@@ -22,17 +19,6 @@ pub(crate) const ANSWER_DEFAULT: &[u8] = include_bytes!("../data/wire/client_def
 pub(crate) const CLIENT_WAVEFORMS: &[u8] = include_bytes!("../data/wire/client_waveforms.0.c2s.bin");
 /// What the original answered to it.
 pub(crate) const ANSWER_WAVEFORMS: &[u8] = include_bytes!("../data/wire/client_waveforms.0.s2c.bin");
-
-pub(crate) fn services() -> Services {
-    Services {
-        configurations: Configurations::new(),
-        codecs: Arc::new(Codecs::standard()),
-        storage: Arc::new(gadgets::context::NoStorage),
-        distribution: Arc::default(),
-        parameters: Arc::default(),
-        limits: ServerLimits::default(),
-    }
-}
 
 /// What a server answered.
 #[derive(Debug, Default)]

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use gadgetron::server::Services;
 use proptest::prelude::*;
 use protocol::{Acquisition, AnyImage, Waveform};
 
-use crate::peer::{ANSWER_DEFAULT, ANSWER_WAVEFORMS, Answer, CLIENT_DEFAULT, CLIENT_WAVEFORMS, exchange, services};
+use crate::peer::{ANSWER_DEFAULT, ANSWER_WAVEFORMS, Answer, CLIENT_DEFAULT, CLIENT_WAVEFORMS, exchange};
 
 fn assert_same_images(ours: &Answer, recorded: &Answer) {
     let (ours, recorded) = (ours.images(), recorded.images());
@@ -58,7 +59,7 @@ fn run<F: Future>(future: F) -> F::Output {
 
 #[test]
 fn every_split_of_the_recorded_client_gives_the_recorded_images() {
-    let services = Arc::new(services());
+    let services = Arc::<Services>::default();
     let recorded = Answer::decode(ANSWER_DEFAULT);
     run(async {
         for at in 0..=CLIENT_DEFAULT.len() {
@@ -73,7 +74,7 @@ fn every_split_of_the_recorded_client_gives_the_recorded_images() {
 
 #[test]
 fn readouts_and_waveforms_come_back_as_recorded() {
-    let services = Arc::new(services());
+    let services = Arc::<Services>::default();
     let recorded = Answer::decode(ANSWER_WAVEFORMS);
     let ours = run(exchange(&services, [CLIENT_WAVEFORMS]));
     assert_eq!(ours.complaint(), "");
@@ -85,7 +86,7 @@ proptest! {
 
     #[test]
     fn random_chunks_make_no_difference(sizes in prop::collection::vec(1_usize..3000, 1..200), waveforms: bool) {
-        let services = Arc::new(services());
+        let services = Arc::<Services>::default();
         let (client, answer) =
             if waveforms { (CLIENT_WAVEFORMS, ANSWER_WAVEFORMS) } else { (CLIENT_DEFAULT, ANSWER_DEFAULT) };
         let mut chunks = Vec::new();

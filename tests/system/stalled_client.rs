@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use gadgetron::server::handle;
+use gadgetron::server::{Services, handle};
 use tokio::io::{AsyncWriteExt, duplex};
 
-use crate::peer::{CLIENT_WAVEFORMS, boundaries, services};
+use crate::peer::{CLIENT_WAVEFORMS, boundaries};
 
 /// What may lie between the client and the place where nothing moves any more: two sockets' worth of bytes (the
 /// in-memory connection), what one read takes in, the channels, and what was encoded and not yet written.
 #[tokio::test(start_paused = true)]
 async fn what_is_taken_from_it_is_bounded() {
     const SOCKET: usize = 64 * 1024;
-    let mut services = services();
+    let mut services = Services::default();
     services.limits.channel = engine::Capacity {
         messages: 4,
         bytes: 1 << 20,

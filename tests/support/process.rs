@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead, BufReader},
     net::SocketAddr,
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus, Output, Stdio},
     sync::{Arc, Condvar, Mutex},
     time::{Duration, Instant},
 };
@@ -34,6 +34,29 @@ pub(crate) fn gadgetron(arguments: &[&str]) -> Command {
         .env_remove("GADGETRON_REMOTE_WORKER_COMMAND")
         .env_remove("GADGETRON_LOG");
     command
+}
+
+/// A client for the server on `port` of this machine.
+pub(crate) fn client(port: u16) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gadgetron_ismrmrd_client"));
+    command.args(["-a", "127.0.0.1", "-p", &port.to_string()]);
+    command
+}
+
+/// Runs a program to its end; its words are in the panic when it fails.
+pub(crate) fn succeed(command: &mut Command) -> Output {
+    let output = command.output().unwrap();
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {}\n{words}", output.status);
+    output
+}
+
+/// Runs a program that must fail, and gives its words.
+pub(crate) fn fail(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    let words = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success(), "{command:?} claims success\n{words}");
+    words
 }
 
 impl Process {
@@ -129,7 +152,8 @@ impl Drop for Process {
     }
 }
 
-/// A server, which is a worker to whoever asks it, or a head where it is told where workers are.
+/// A server without storage on a free port of loopback: a worker to whoever asks it, or a head where it is told where workers
+/// are.
 pub(crate) struct Server {
     pub(crate) process: Process,
     pub(crate) address: SocketAddr,
@@ -157,6 +181,18 @@ impl Server {
         let process = Process::start(command);
         let address = process.wait_for("port", listens);
         Self { process, address }
+    }
+
+    /// A client of this server.
+    pub(crate) fn client(&self) -> Command {
+        client(self.address.port())
+    }
+
+    /// Ends it; all it said.
+    pub(crate) fn end(self) -> String {
+        self.process.signal(Signal::KILL);
+        self.process.wait();
+        self.process.said()
     }
 }
 
