@@ -51,7 +51,7 @@ fn stages(criterion: &mut Criterion) {
     for line in undersampled.chunks_exact_mut(IMAGE.ro).skip(1).step_by(2) {
         line.fill(Complex32::ZERO);
     }
-    let calibration = resize::place(&full, IMAGE, CALIBRATION);
+    let calibration = resize::place(full.clone(), IMAGE, CALIBRATION);
     let mut bench = |name: &str, work: &mut dyn FnMut()| {
         criterion.bench_function(name, |bencher| bencher.iter(&mut *work));
     };
@@ -61,7 +61,7 @@ fn stages(criterion: &mut Criterion) {
     bench("channels: transform from the data", &mut || {
         std::hint::black_box(Klt::of(&full, COILS, true, Keep::All).is_ok());
     });
-    bench("channels: applied", &mut || fit.apply(&full, &mut transformed));
+    bench("channels: applied", &mut || fit.apply(&mut transformed));
 
     let inati = Method::Inati {
         in_plane: 7,
@@ -138,7 +138,7 @@ fn in_place(criterion: &mut Criterion) {
     };
     bench("interpolation", &mut |data| resize::resample(data, IMAGE, larger));
 
-    let calibration = resize::place(&full, IMAGE, CALIBRATION);
+    let calibration = resize::place(full.clone(), IMAGE, CALIBRATION);
     let fit = spirit::Calibration {
         kernel: [7, 7, 1],
         lambda: 0.005,

@@ -1,6 +1,6 @@
 //! Sorted k-space, ready for reconstruction: message 1023.
 
-use ndarray::ArrayD;
+use ndarray::{ArcArray, ArrayD, IxDyn};
 use num_complex::Complex32;
 
 use crate::AcquisitionHeader;
@@ -35,7 +35,10 @@ pub struct SamplingDescription {
 #[derive(Clone, Debug, PartialEq)]
 pub struct BufferedData {
     /// Samples, shape `[LOC, S, N, CHA, E2, E1, E0]` (E0 is the readout, fastest in memory).
-    pub data: ArrayD<Complex32>,
+    ///
+    /// Shared, because data that calibrate themselves would otherwise be in memory twice; a change to one of two that
+    /// share makes a copy first.
+    pub data: ArcArray<Complex32, IxDyn>,
     /// Trajectory, shape `[LOC, S, N, E2, E1, E0, dimensions]`.
     pub trajectory: Option<ArrayD<f32>>,
     /// Density compensation, shape `[LOC, S, N, E2, E1, E0]`.
@@ -62,6 +65,30 @@ pub struct ReconData {
     pub bits: Vec<ReconBit>,
 }
 
+impl ReconBit {
+    /// Whether the samples of the calibration data are those of the data: one array in memory.
+    pub fn calibrates_itself(&self) -> bool {
+        let data = &self.data.data;
+        self.reference.as_ref().is_some_and(|reference| {
+            let samples = &reference.data;
+            !data.is_empty()
+                && samples.as_ptr() == data.as_ptr()
+                && samples.shape() == data.shape()
+                && samples.strides() == data.strides()
+        })
+    }
+
+    /// Its size in memory, in bytes.
+    pub fn weight(&self) -> usize {
+        let shared = if self.calibrates_itself() {
+            self.data.data.len() * 8
+        } else {
+            0
+        };
+        self.data.weight() + self.reference.as_ref().map_or(0, BufferedData::weight) - shared
+    }
+}
+
 impl BufferedData {
     /// Its size in memory, in bytes.
     pub fn weight(&self) -> usize {
@@ -75,11 +102,32 @@ impl BufferedData {
 impl ReconData {
     /// Its size in memory, in bytes.
     pub fn weight(&self) -> usize {
-        size_of::<Self>()
-            + self
-                .bits
-                .iter()
-                .map(|b| b.data.weight() + b.reference.as_ref().map_or(0, BufferedData::weight))
-                .sum::<usize>()
+        size_of::<Self>() + self.bits.iter().map(ReconBit::weight).sum::<usize>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_that_calibrate_themselves_weigh_once() {
+        let buffer = BufferedData {
+            data: ArcArray::zeros(IxDyn(&[1, 1, 1, 2, 1, 3, 4])),
+            trajectory: None,
+            density: None,
+            headers: ArrayD::from_elem(IxDyn(&[0; 5]), AcquisitionHeader::default()),
+            sampling: SamplingDescription::default(),
+        };
+        let mut bit = ReconBit {
+            reference: Some(buffer.clone()),
+            data: buffer,
+        };
+        assert!(bit.calibrates_itself());
+        assert_eq!(bit.weight(), 24 * 8);
+        bit.data.data[[0; 7]] = Complex32::ONE;
+        assert!(!bit.calibrates_itself());
+        assert_eq!(bit.weight(), 48 * 8);
+        assert_eq!(bit.reference.unwrap().data[[0; 7]], Complex32::ZERO);
     }
 }

@@ -218,7 +218,7 @@ fn image_array() -> ImageArray {
 
 fn recon_data() -> ReconData {
     let buffer = |trajectory: bool| BufferedData {
-        data: ArrayD::from_elem(vec![1, 2, 1, 3, 1, 2, 4], Complex32::new(1.0, -2.0)),
+        data: ArrayD::from_elem(vec![1, 2, 1, 3, 1, 2, 4], Complex32::new(1.0, -2.0)).into_shared(),
         trajectory: trajectory.then(|| ArrayD::from_elem(vec![1, 2, 1, 1, 2, 4, 2], 0.25)),
         density: trajectory.then(|| ArrayD::from_elem(vec![1, 2, 1, 1, 2, 4], 0.5)),
         headers: ArrayD::from_elem(vec![1, 2, 1, 1, 2], acquisition(9).header),

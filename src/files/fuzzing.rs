@@ -7,6 +7,7 @@ const LIMITS: ReadLimits = ReadLimits {
     chunk_bytes: 1 << 20,
     header_bytes: 1 << 20,
     heap_bytes: 1 << 16,
+    series_bytes: 1 << 20,
 };
 /// Items of one file that are looked at.
 const ITEMS: usize = 1024;

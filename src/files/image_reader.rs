@@ -45,7 +45,7 @@ impl ImageReader {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, FileError> {
         let path = path.as_ref();
         let limits = ReadLimits::default();
-        let file = open_hdf5(path, &limits).map_err(|problem| problem.at(path))?;
+        let file = open_hdf5(path, &limits, limits.series_bytes).map_err(|problem| problem.at(path))?;
         Ok(Self {
             path: path.to_owned(),
             file,
@@ -56,7 +56,8 @@ impl ImageReader {
     /// Reads the file whose bytes these are; errors call it `bytes`.
     pub fn from_bytes(bytes: Vec<u8>, limits: ReadLimits) -> Result<Self, FileError> {
         let path = Path::new("bytes");
-        let file = hdf5_of(BytesStorage::new(bytes), &limits).map_err(|problem| problem.at(path))?;
+        let file =
+            hdf5_of(BytesStorage::new(bytes), &limits, limits.series_bytes).map_err(|problem| problem.at(path))?;
         Ok(Self {
             path: path.to_owned(),
             file,
@@ -123,6 +124,7 @@ impl ImageReader {
                 metas.len()
             )));
         }
+        self.bound(&data).map_err(damaged)?;
         let bytes = data.read_raw_bytes().map_err(|error| damaged(error.to_string()))?;
         let image_bytes = bytes.len().checked_div(count).unwrap_or(0);
         let mut images = Vec::new();
@@ -145,6 +147,18 @@ impl ImageReader {
             images.push(image.map_err(damaged)?);
         }
         Ok(images)
+    }
+
+    /// Refuses more pixels than one may ask memory for. Compressed images are as much smaller than these as they like.
+    fn bound(&self, data: &hdf5_reader::Dataset) -> Result<(), String> {
+        let element = data.raw_element_size().map_err(|error| error.to_string())? as u64;
+        let sizes = data.shape().iter();
+        let bytes = sizes.fold(element, |bytes, &size| bytes.saturating_mul(size));
+        let limit = (self.limits.series_bytes as u64).max(self.file.storage().len());
+        match bytes <= limit {
+            true => Ok(()),
+            false => Err(format!("{bytes} bytes of pixels; the limit (series_bytes) is {limit}")),
+        }
     }
 
     fn headers(&self, dataset: hdf5_reader::Dataset, name: &str) -> Result<Vec<ImageHeader>, Problem> {

@@ -40,6 +40,9 @@ pub struct ReadLimits {
     pub header_bytes: usize,
     /// Bytes of variable-length data kept at hand beside those of the current record (default 4 MiB).
     pub heap_bytes: usize,
+    /// Bytes of the pixels of one series of images after decompression (default 4 GiB); what the file could hold
+    /// uncompressed is read in any case.
+    pub series_bytes: usize,
 }
 
 impl Default for ReadLimits {
@@ -48,6 +51,7 @@ impl Default for ReadLimits {
             chunk_bytes: 64 << 20,
             header_bytes: 64 << 20,
             heap_bytes: 4 << 20,
+            series_bytes: 4 << 30,
         }
     }
 }

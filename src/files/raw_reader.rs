@@ -51,7 +51,7 @@ impl RawDataFile {
     /// [`RawDataFile::open`] with limits of one's own.
     pub fn open_with(path: impl AsRef<Path>, group: &str, limits: ReadLimits) -> Result<Self, FileError> {
         let path = path.as_ref();
-        open_hdf5(path, &limits)
+        open_hdf5(path, &limits, 0)
             .and_then(|file| Self::new(file, path, group, limits))
             .map_err(|problem| problem.at(path))
     }
@@ -59,7 +59,7 @@ impl RawDataFile {
     /// Reads the file whose bytes these are; errors call it `bytes`.
     pub fn from_bytes(bytes: Vec<u8>, group: &str, limits: ReadLimits) -> Result<Self, FileError> {
         let path = Path::new("bytes");
-        hdf5_of(BytesStorage::new(bytes), &limits)
+        hdf5_of(BytesStorage::new(bytes), &limits, 0)
             .and_then(|file| Self::new(file, path, group, limits))
             .map_err(|problem| problem.at(path))
     }
@@ -147,20 +147,25 @@ impl IntoIterator for &RawDataFile {
     }
 }
 
-/// Opens an HDF5 file for reading.
-pub(super) fn open_hdf5(path: &Path, limits: &ReadLimits) -> Result<Hdf5File, Problem> {
+/// Opens an HDF5 file for reading, as [`hdf5_of`].
+pub(super) fn open_hdf5(path: &Path, limits: &ReadLimits, whole_dataset: usize) -> Result<Hdf5File, Problem> {
     let storage = FileStorage::from_file(File::open(path)?).map_err(|error| Problem::damaged("file", error))?;
-    hdf5_of(storage, limits)
+    hdf5_of(storage, limits, whole_dataset)
 }
 
-/// Reads HDF5 so that nothing in it can make the reader allocate more than the limits and the file's own size.
-pub(super) fn hdf5_of(storage: impl Storage + 'static, limits: &ReadLimits) -> Result<Hdf5File, Problem> {
+/// Reads HDF5 so that nothing in it can make the reader allocate more than the limits and the file's own size, or, for a
+/// dataset read at once, `whole_dataset` bytes where these are more.
+pub(super) fn hdf5_of(
+    storage: impl Storage + 'static,
+    limits: &ReadLimits,
+    whole_dataset: usize,
+) -> Result<Hdf5File, Problem> {
     let whole_file = usize::try_from(storage.len()).unwrap_or(usize::MAX);
     let options = OpenOptions::default()
         .with_chunk_cache_bytes(0)
         .with_chunk_cache_slots(1)
         .with_max_chunk_bytes(limits.chunk_bytes)
-        .with_max_read_bytes(whole_file)
+        .with_max_read_bytes(whole_file.max(whole_dataset))
         .with_max_object_header_bytes(whole_file.min(1 << 20));
     Hdf5File::from_storage_with_options(Arc::new(storage), options).map_err(|error| match error {
         Hdf5Error::InvalidMagic => Problem::NotHdf5,

@@ -263,6 +263,56 @@ fn an_image_of_another_size_is_refused_and_the_others_stay() {
 }
 
 #[test]
+fn well_compressed_images_are_read_up_to_a_limit_however_small_their_file_is() {
+    let folder = scratch();
+    let path = folder.path().join("images.h5");
+    let small = |index: u16| {
+        f32::any(Image {
+            header: ImageHeader {
+                image_index: index,
+                ..ImageHeader::default()
+            },
+            data: Array4::zeros((1, 1, 1, 1)),
+            meta: None,
+        })
+    };
+    let mut file = ImageFile::create_or_append(&path, "run").unwrap();
+    (0..3).for_each(|index| file.write(&small(index)).unwrap());
+    drop(file);
+    // Other pixels, as a program that compresses would have written them.
+    let (size, image) = (512, 512 * 512);
+    let file = hdf5::File::append(&path).unwrap();
+    let series = file.group("run/image_0").unwrap();
+    series.unlink("data").unwrap();
+    let data = series.new_dataset::<f32>().shape((3, 1, 1, size, size));
+    let data = data.chunk((1, 1, 1, size, size)).deflate(9).create("data").unwrap();
+    let pixels: Vec<_> = (0..3 * image).map(|pixel| (pixel / image) as f32).collect();
+    data.write_raw(&pixels).unwrap();
+    drop((data, series, file));
+
+    let bytes = std::fs::read(&path).unwrap();
+    assert!(bytes.len() * 20 < pixels.len() * 4, "{} bytes", bytes.len());
+    let read = ImageReader::open(&path).unwrap().series("run").unwrap();
+    assert_eq!(read[0].images.len(), 3);
+    for (index, image) in read[0].images.iter().enumerate() {
+        let AnyImage::F32(image) = image else {
+            panic!("not float")
+        };
+        assert_eq!(image.data, Array4::from_elem((1, 1, size, size), index as f32));
+    }
+    let limits = ReadLimits {
+        series_bytes: 1 << 20,
+        ..ReadLimits::default()
+    };
+    let refused = ImageReader::from_bytes(bytes, limits).unwrap().series("run");
+    let words = refused.unwrap_err().to_string();
+    assert!(
+        words.contains("3145728 bytes of pixels") && words.contains("series_bytes"),
+        "{words}"
+    );
+}
+
+#[test]
 fn the_originals_images_are_read() {
     let reader = ImageReader::open(data("tiny.default.h5")).unwrap();
     let series = reader.series("default.xml").unwrap();

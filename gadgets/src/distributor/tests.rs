@@ -75,7 +75,7 @@ fn an_unknown_counter_is_told_with_those_there_are() {
 fn each_encoding_space_goes_its_own_way() {
     let mut distributor = build("BufferDistributor", &[]).unwrap();
     let data = BufferedData {
-        data: ArrayD::default(IxDyn(&[0; 7])),
+        data: ArrayD::default(IxDyn(&[0; 7])).into_shared(),
         trajectory: None,
         density: None,
         headers: ArrayD::default(IxDyn(&[0; 5])),

@@ -1,10 +1,10 @@
 //! Averaging of calibration data over N and S, and which lines were sampled.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 use num_complex::Complex32;
 
-use crate::numerics::frames::{Dims, Extent, Frames};
+use crate::numerics::frames::{Dims, Extent, Frames, FramesView};
 
 /// Which frames make the calibration data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl Choice {
 }
 
 /// Whether anything was measured on a line: of the first channel, or, should that one be silent, of any.
-pub(super) fn line_sampled(data: &Frames, frame: usize, line: usize) -> bool {
+pub(super) fn line_sampled(data: FramesView<'_>, frame: usize, line: usize) -> bool {
     let ro = data.dims.extent.ro;
     (0..data.dims.cha).any(|cha| {
         data.channel(frame, cha)[line * ro..][..ro]
@@ -51,7 +51,7 @@ pub(super) fn line_sampled(data: &Frames, frame: usize, line: usize) -> bool {
 }
 
 /// First and last line (E1) and partition (E2) on which anything was measured in any frame.
-pub(super) fn sampled_region(data: &Frames) -> Option<[Range<usize>; 2]> {
+pub(super) fn sampled_region(data: FramesView<'_>) -> Option<[Range<usize>; 2]> {
     let Extent { e1, e2, .. } = data.dims.extent;
     let mut region: Option<[Range<usize>; 2]> = None;
     for frame in 0..data.dims.frames() {
@@ -73,24 +73,30 @@ pub(super) fn sampled_region(data: &Frames) -> Option<[Range<usize>; 2]> {
 
 /// The part `region` (readout, E1, E2) of the data, averaged over N and S.
 ///
-/// With `count_samples` a line's mean over N is over the frames that sampled it (the original counts on from one S to the
+/// Where that is all of them, each by itself, they are not copied. With `count_samples` a line's mean over N is over the frames that sampled it (the original counts on from one S to the
 /// next).
-pub(super) fn averaged(
-    data: &Frames,
+pub(super) fn averaged<'a>(
+    data: FramesView<'a>,
     region: &[Range<usize>; 3],
     along_n: Choice,
     along_s: Choice,
     count_samples: bool,
-) -> Frames {
+) -> Frames<Cow<'a, [Complex32]>> {
     let from = data.dims;
     let [ro, e1, e2] = region;
-    let mut result = Frames::zeros(Dims {
+    let to = Dims {
         extent: Extent::of([ro.len(), e1.len(), e2.len()]),
         n: along_n.results(from.n),
         s: along_s.results(from.s),
         ..from
-    });
-    let to = result.dims;
+    };
+    if to == from {
+        return Frames {
+            dims: to,
+            data: Cow::Borrowed(data.data),
+        };
+    }
+    let mut result = Frames::zeros(to);
     for frame in 0..to.frames() {
         let [n, s, loc] = to.position(frame);
         let members_s = along_s.members(s, from.s);
@@ -117,7 +123,10 @@ pub(super) fn averaged(
             }
         }
     }
-    result
+    Frames {
+        dims: to,
+        data: Cow::Owned(result.data),
+    }
 }
 
 #[cfg(test)]
@@ -145,7 +154,7 @@ mod tests {
         data
     }
 
-    fn first_samples(frames: &Frames) -> Vec<f32> {
+    fn first_samples(frames: &Frames<Cow<'_, [Complex32]>>) -> Vec<f32> {
         frames
             .data
             .chunks(frames.dims.extent.ro)
@@ -157,19 +166,21 @@ mod tests {
     fn interleaved_lines_are_averaged_over_the_frames_that_have_them_for_every_set() {
         let data = data(|n, _, y| y == 2 || y == n);
         let whole = [0..2, 0..3, 0..1];
-        let mean = averaged(&data, &whole, Choice::Mean, Choice::Each, true);
+        let mean = averaged(data.view(), &whole, Choice::Mean, Choice::Each, true);
         assert_eq!(first_samples(&mean), [1.0, 2.0, 1.5, 11.0, 12.0, 11.5]);
-        let both = averaged(&data, &whole, Choice::Mean, Choice::Mean, true);
+        let both = averaged(data.view(), &whole, Choice::Mean, Choice::Mean, true);
         assert_eq!(first_samples(&both), [6.0, 7.0, 6.5]);
-        let plain = averaged(&data, &whole, Choice::Mean, Choice::Each, false);
+        let plain = averaged(data.view(), &whole, Choice::Mean, Choice::Each, false);
         assert_eq!(first_samples(&plain)[..3], [0.5, 1.0, 1.5]);
     }
 
     #[test]
     fn one_frame_can_be_chosen_and_a_part_cut_out() {
         let data = data(|_, _, _| true);
+        let whole = averaged(data.view(), &[0..2, 0..3, 0..1], Choice::Each, Choice::Each, true);
+        assert!(matches!(whole.data, Cow::Borrowed(samples) if samples == data.data));
         let part = averaged(
-            &data,
+            data.view(),
             &[1..2, 1..3, 0..1],
             Choice::of(1, 2, true),
             Choice::of(7, 2, false),
@@ -182,10 +193,10 @@ mod tests {
     #[test]
     fn the_sampled_region_is_that_of_all_frames_and_channels() {
         assert_eq!(
-            sampled_region(&data(|n, s, y| n == 1 && s == 0 && y == 1)),
+            sampled_region(data(|n, s, y| n == 1 && s == 0 && y == 1).view()),
             Some([1..2, 0..1])
         );
-        assert_eq!(sampled_region(&data(|_, s, y| y == 2 * s)), Some([0..3, 0..1]));
-        assert_eq!(sampled_region(&data(|_, _, _| false)), None);
+        assert_eq!(sampled_region(data(|_, s, y| y == 2 * s).view()), Some([0..3, 0..1]));
+        assert_eq!(sampled_region(data(|_, _, _| false).view()), None);
     }
 }

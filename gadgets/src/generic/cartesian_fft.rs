@@ -9,18 +9,12 @@ use num_complex::Complex32;
 use protocol::ImageArray;
 use rayon::prelude::*;
 
-use super::{
-    coil_reference,
-    describe::{self, Study},
-    encodings::{self, EncodingFacts},
-    roles::{self, Role},
-    work,
-};
+use super::{coil_reference, coil_reference::Reference, reconstruction::Setting, roles::Role, work};
 use crate::{
     Context,
     flow::ReconDataWithWaveforms,
     numerics::{
-        coil_map::{self, Method},
+        coil_map,
         frames::{Dims, Frames},
     },
     registry::Configured,
@@ -47,20 +41,15 @@ crate::properties! {
 /// Class `GenericReconCartesianFFTGadget`.
 #[derive(Debug)]
 pub struct CartesianFft {
-    image_series: i32,
-    method: Method,
-    encodings: Vec<EncodingFacts>,
-    study: Study,
+    setting: Setting,
 }
 
 impl Configured for CartesianFft {
     type Properties = CartesianFftProperties;
     fn new(p: Self::Properties, context: &Context) -> Result<Self, BoxError> {
+        let method = coil_reference::method(&p.algorithm, p.in_plane, p.through, p.iterations, p.tolerance);
         Ok(Self {
-            image_series: p.image_series,
-            method: coil_reference::method(&p.algorithm, p.in_plane, p.through, p.iterations, p.tolerance),
-            encodings: encodings::all(&context.header),
-            study: Study::of(&context.header),
+            setting: Setting::new(&context.header, p.image_series, method),
         })
     }
 }
@@ -76,48 +65,24 @@ impl Gadget for CartesianFft {
 impl CartesianFft {
     fn reconstruct(&self, message: ReconDataWithWaveforms) -> Result<Vec<ImageArray>, BoxError> {
         let mut arrays = Vec::new();
-        for (number, mut bit) in message.data.bits.into_iter().enumerate() {
-            if bit.data.data.is_empty() {
-                continue;
-            }
-            let facts = encodings::get(&self.encodings, number)?;
-            let mut data = Frames::from_array(std::mem::take(&mut bit.data.data))?;
-            let extent = data.dims.extent;
-            let maps = match bit.reference {
-                Some(reference) => {
-                    let calibration = Frames::from_array(reference.data)?;
-                    if calibration.dims.cha != data.dims.cha || calibration.dims.is_empty() {
-                        return Err(unlike(calibration.dims, data.dims).into());
-                    }
-                    coil_reference::maps(
-                        &calibration,
-                        &reference.sampling,
-                        facts.mode,
-                        data.dims.cha,
-                        extent,
-                        self.method,
-                    )
-                }
-                None => coil_reference::of_kspace(data.clone(), self.method),
+        let method = self.setting.method;
+        for space in self.setting.spaces(message.data) {
+            let mut space = space?;
+            let (dims, mode) = (space.dims, space.facts.mode);
+            // The calibration data go before the data are transformed, which then need no copy.
+            let maps = match space.reference.take() {
+                Some(reference) => Some(Reference::of(&reference, dims)?.maps(dims.cha, mode, dims.extent, method)),
+                None => None,
             };
-            extent.to_image(&mut data.data);
+            let mut data = space.samples()?;
+            let maps = maps.unwrap_or_else(|| coil_reference::of_kspace(data.clone(), method));
+            dims.extent.to_image(&mut data.data);
             let images = combine(&data, &maps);
-            let mut array = describe::image_array(images, &bit.data, number, facts, &self.study, &message.waveforms);
-            let series = roles::series(self.image_series, 1, number, 1);
-            roles::announce(&mut array, facts, extent.e2, series, Role::Image);
-            arrays.push(array);
+            let array = self.setting.described(images, &space, &message.waveforms);
+            arrays.push(self.setting.announced(array, &space, [1, 1], Role::Image));
         }
         Ok(arrays)
     }
-}
-
-/// Says how calibration data do not fit the data.
-pub(super) fn unlike(calibration: Dims, data: Dims) -> String {
-    format!(
-        "calibration data of shape {:?} do not fit data of shape {:?}",
-        calibration.shape(),
-        data.shape()
-    )
 }
 
 /// Coil images combined with the maps of their frame.

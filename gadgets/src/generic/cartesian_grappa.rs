@@ -16,11 +16,12 @@ use protocol::{BufferedData, ImageArray};
 use rayon::prelude::*;
 
 use super::{
-    cartesian_fft::unlike,
     coil_reference,
-    describe::{self, Study},
-    encodings::{self, CalibrationMode, EncodingFacts},
-    roles::{self, Role},
+    coil_reference::{Reference, unlike},
+    describe,
+    encodings::{CalibrationMode, EncodingFacts},
+    reconstruction::{NotCalibrated, Setting, Space},
+    roles::Role,
     snr::Undersampling,
     work,
 };
@@ -28,8 +29,7 @@ use crate::{
     Context,
     flow::ReconDataWithWaveforms,
     numerics::{
-        coil_map::Method,
-        frames::{Dims, Extent, Frames},
+        frames::{Dims, Frames, FramesView},
         grappa::{self, Calibration, Unmixing},
     },
     registry::Configured,
@@ -73,18 +73,11 @@ crate::properties! {
     }
 }
 
-/// There are no calibration data, and none came with an earlier message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("encoding space {0} has no calibration data; is GenericReconCartesianReferencePrepGadget in the chain?")]
-pub struct NotCalibrated(pub usize);
-
 /// Class `GenericReconCartesianGrappaGadget`.
 #[derive(Debug)]
 pub struct CartesianGrappa {
     properties: CartesianGrappaProperties,
-    method: Method,
-    encodings: Vec<EncodingFacts>,
-    study: Study,
+    setting: Setting,
     /// What the last calibration data of each encoding space gave.
     calibrated: Vec<Option<Frames>>,
 }
@@ -92,12 +85,11 @@ pub struct CartesianGrappa {
 impl Configured for CartesianGrappa {
     type Properties = CartesianGrappaProperties;
     fn new(p: Self::Properties, context: &Context) -> Result<Self, BoxError> {
-        let encodings = encodings::all(&context.header);
+        let method = coil_reference::method(&p.algorithm, p.in_plane, p.through, p.iterations, p.tolerance);
+        let setting = Setting::new(&context.header, p.image_series, method);
         Ok(Self {
-            method: coil_reference::method(&p.algorithm, p.in_plane, p.through, p.iterations, p.tolerance),
-            study: Study::of(&context.header),
-            calibrated: vec![None; encodings.len()],
-            encodings,
+            calibrated: setting.for_each_space(),
+            setting,
             properties: p,
         })
     }
@@ -114,63 +106,41 @@ impl Gadget for CartesianGrappa {
 impl CartesianGrappa {
     fn reconstruct(&mut self, message: ReconDataWithWaveforms) -> Result<Vec<ImageArray>, BoxError> {
         let mut arrays = Vec::new();
-        for (number, mut bit) in message.data.bits.into_iter().enumerate() {
-            if bit.data.data.is_empty() {
-                continue;
-            }
-            let facts = *encodings::get(&self.encodings, number)?;
-            let mut data = Frames::from_array(std::mem::take(&mut bit.data.data))?;
+        for space in self.setting.spaces(message.data) {
+            let mut space = space?;
+            let number = space.number;
             let mut gfactor = None;
-            if let Some(reference) = bit.reference.take() {
-                let (coefficients, map) = self.calibrate(reference, &data, &facts)?;
+            if let Some(reference) = space.reference.take() {
+                let (coefficients, map) = self.calibrate(&reference, &space)?;
                 self.calibrated[number] = Some(coefficients);
                 gfactor = map;
             }
             let coefficients = self.calibrated[number].as_ref().ok_or(NotCalibrated(number))?;
-            let images = unwrap(&mut data, coefficients, &bit.data, &facts)?;
-            let partitions = images.dims.extent.e2;
-            let image = describe::image_array(images, &bit.data, number, &facts, &self.study, &message.waveforms);
-            let mut send = |mut array: ImageArray, step, first, role| {
-                let series = roles::series(self.properties.image_series, step, number, first);
-                roles::announce(&mut array, &facts, partitions, series, role);
-                arrays.push(array);
-            };
+            let images = unwrap(&mut space, coefficients)?;
+            let image = self.setting.described(images, &space, &message.waveforms);
+            let mut send = |array, series, role| arrays.push(self.setting.announced(array, &space, series, role));
             if let Some(map) = gfactor.as_ref().filter(|_| self.properties.send_gfactor) {
-                send(describe::with_pixels(&image, map.clone()), 10, 2, Role::Gfactor);
+                send(describe::with_pixels(&image, map.clone()), [10, 2], Role::Gfactor);
             }
             if self.properties.send_snr
-                && let Some(map) = snr_map(&image, gfactor.as_ref(), &facts)?
+                && let Some(map) = snr_map(&image, gfactor.as_ref(), &space.facts)?
             {
                 let mut array = describe::with_pixels(&image, map);
                 array.acquisition_headers = image.acquisition_headers.clone();
-                send(array, 100, 3, Role::SnrMap);
+                send(array, [100, 3], Role::SnrMap);
             }
-            send(image, 1, 1, Role::Image);
+            send(image, [1, 1], Role::Image);
         }
         Ok(arrays)
     }
 
     /// Unmixing coefficients for every frame of the calibration data, and with acceleration the g-factor.
-    fn calibrate(
-        &self,
-        reference: BufferedData,
-        data: &Frames,
-        facts: &EncodingFacts,
-    ) -> Result<(Frames, Option<Frames>), BoxError> {
-        let recon = data.dims.extent;
-        let calibration = Frames::from_array(reference.data)?;
-        if calibration.dims.cha != data.dims.cha || calibration.dims.is_empty() {
-            return Err(unlike(calibration.dims, data.dims).into());
-        }
-        let channels = self.channels_to_make(&calibration);
-        let maps = coil_reference::maps(
-            &calibration,
-            &reference.sampling,
-            facts.mode,
-            channels,
-            recon,
-            self.method,
-        );
+    fn calibrate(&self, reference: &BufferedData, space: &Space) -> Result<(Frames, Option<Frames>), BoxError> {
+        let (recon, facts) = (space.dims.extent, &space.facts);
+        let reference = Reference::of(reference, space.dims)?;
+        let calibration = reference.samples();
+        let channels = self.channels_to_make(calibration);
+        let maps = reference.maps(channels, facts.mode, recon, self.setting.method);
         if facts.total_acceleration() == 1 {
             let mut coefficients = maps;
             coefficients.data.iter_mut().for_each(|map| *map = map.conj());
@@ -229,7 +199,7 @@ impl CartesianGrappa {
     }
 
     /// How many of the channels are reconstructed: up to the last that is not weak.
-    fn channels_to_make(&self, calibration: &Frames) -> usize {
+    fn channels_to_make(&self, calibration: FramesView<'_>) -> usize {
         let all = calibration.dims.cha;
         if !self.properties.compression {
             return all;
@@ -250,24 +220,19 @@ impl CartesianGrappa {
 }
 
 /// The combined images, in units in which a full measurement has the noise it came with.
-fn unwrap(
-    data: &mut Frames,
-    coefficients: &Frames,
-    buffer: &BufferedData,
-    facts: &EncodingFacts,
-) -> Result<Frames, BoxError> {
-    let fits = coefficients.dims.extent == data.dims.extent && coefficients.dims.cha <= data.dims.cha;
+fn unwrap(space: &mut Space, coefficients: &Frames) -> Result<Frames, BoxError> {
+    let fits = coefficients.dims.extent == space.dims.extent && coefficients.dims.cha <= space.dims.cha;
     if !fits {
-        return Err(unlike(coefficients.dims, data.dims).into());
+        return Err(unlike(coefficients.dims, space.dims).into());
     }
-    let undersampling = Undersampling::of(data, buffer.sampling.sampling_limits[0]);
+    let mut data = space.samples()?;
+    let undersampling = Undersampling::of(&data, space.buffer.sampling.sampling_limits[0]);
     // GRAPPA keeps the signal; the noise of the fewer lines is made good for by the scale.
     let scale = match undersampling.acceleration > 1.0 {
-        true => undersampling.scale / facts.total_acceleration() as f32,
+        true => undersampling.scale / space.facts.total_acceleration() as f32,
         false => 1.0,
     };
-    let extent: Extent = data.dims.extent;
-    extent.to_image(&mut data.data);
+    data.dims.extent.to_image(&mut data.data);
     let dims = Dims { cha: 1, ..data.dims };
     let mut images = vec![Complex32::ZERO; dims.len()];
     images

@@ -11,12 +11,12 @@ use engine::{BoxError, Gadget, Input, Output};
 use protocol::{BufferedData, ImageArray};
 
 use super::{
-    cartesian_fft::{combine, unlike},
-    cartesian_grappa::NotCalibrated,
+    cartesian_fft::combine,
     coil_reference,
-    describe::{self, Study},
-    encodings::{self, EncodingFacts},
-    roles::{self, Role},
+    coil_reference::{Reference, unlike},
+    encodings::EncodingFacts,
+    reconstruction::{NotCalibrated, Setting, Space},
+    roles::Role,
     snr::Undersampling,
     work,
 };
@@ -24,7 +24,6 @@ use crate::{
     Context,
     flow::ReconDataWithWaveforms,
     numerics::{
-        coil_map::Method,
         frames::{Dims, Frames},
         kernel::Kernel,
         spirit::{self, Calibration, Stopping},
@@ -70,9 +69,7 @@ crate::properties! {
 #[derive(Debug)]
 pub struct CartesianSpirit {
     properties: CartesianSpiritProperties,
-    method: Method,
-    encodings: Vec<EncodingFacts>,
-    study: Study,
+    setting: Setting,
     calibrated: Vec<Option<Calibrated>>,
 }
 
@@ -88,18 +85,12 @@ struct Calibrated {
 impl Configured for CartesianSpirit {
     type Properties = CartesianSpiritProperties;
     fn new(p: Self::Properties, context: &Context) -> Result<Self, BoxError> {
-        let encodings = encodings::all(&context.header);
+        let (iterations, tolerance) = (p.coil_map_iterations, p.coil_map_tolerance);
+        let method = coil_reference::method(&p.algorithm, p.in_plane, p.through, iterations, tolerance);
+        let setting = Setting::new(&context.header, p.image_series, method);
         Ok(Self {
-            method: coil_reference::method(
-                &p.algorithm,
-                p.in_plane,
-                p.through,
-                p.coil_map_iterations,
-                p.coil_map_tolerance,
-            ),
-            study: Study::of(&context.header),
-            calibrated: encodings.iter().map(|_| None).collect(),
-            encodings,
+            calibrated: setting.for_each_space(),
+            setting,
             properties: p,
         })
     }
@@ -116,30 +107,26 @@ impl Gadget for CartesianSpirit {
 impl CartesianSpirit {
     fn reconstruct(&mut self, message: ReconDataWithWaveforms) -> Result<Vec<ImageArray>, BoxError> {
         let mut arrays = Vec::new();
-        for (number, mut bit) in message.data.bits.into_iter().enumerate() {
-            if bit.data.data.is_empty() {
-                continue;
-            }
-            let facts = *encodings::get(&self.encodings, number)?;
-            let mut data = Frames::from_array(std::mem::take(&mut bit.data.data))?;
-            if let Some(reference) = bit.reference.take() {
-                self.calibrated[number] = Some(self.calibrate(reference, data.dims, &facts)?);
+        for space in self.setting.spaces(message.data) {
+            let mut space = space?;
+            let number = space.number;
+            if let Some(reference) = space.reference.take() {
+                self.calibrated[number] = Some(self.calibrate(&reference, &space)?);
             }
             let calibrated = self.calibrated[number].as_ref().ok_or(NotCalibrated(number))?;
-            if calibrated.maps.dims.extent != data.dims.extent || calibrated.maps.dims.cha != data.dims.cha {
-                return Err(unlike(calibrated.maps.dims, data.dims).into());
+            let maps = calibrated.maps.dims;
+            if maps.extent != space.dims.extent || maps.cha != space.dims.cha {
+                return Err(unlike(maps, space.dims).into());
             }
-            let undersampling = Undersampling::of(&data, bit.data.sampling.sampling_limits[0]);
-            self.to_coil_images(&mut data, calibrated, &facts);
+            let mut data = space.samples()?;
+            let undersampling = Undersampling::of(&data, space.buffer.sampling.sampling_limits[0]);
+            self.to_coil_images(&mut data, calibrated, &space.facts);
             let mut images = combine(&data, &calibrated.maps);
             if undersampling.acceleration > 1.0 {
                 images.data.iter_mut().for_each(|pixel| *pixel *= undersampling.scale);
             }
-            let partitions = images.dims.extent.e2;
-            let mut array = describe::image_array(images, &bit.data, number, &facts, &self.study, &message.waveforms);
-            let series = roles::series(self.properties.image_series, 1, number, 1);
-            roles::announce(&mut array, &facts, partitions, series, Role::Image);
-            arrays.push(array);
+            let array = self.setting.described(images, &space, &message.waveforms);
+            arrays.push(self.setting.announced(array, &space, [1, 1], Role::Image));
         }
         Ok(arrays)
     }
@@ -152,28 +139,18 @@ impl CartesianSpirit {
         let stopping = self.stopping(facts.total_acceleration());
         for frame in 0..dims.frames() {
             let kernel = &calibrated.kernels[calibrated.dims.serving(dims, frame)];
-            let mut kspace = data.frame(frame).to_vec();
-            spirit::reconstruct(&mut kspace, kernel, dims.extent, stopping);
-            data.frame_mut(frame).copy_from_slice(&kspace);
+            spirit::reconstruct(data.frame_mut(frame), kernel, dims.extent, stopping);
         }
     }
 
-    fn calibrate(&self, reference: BufferedData, data: Dims, facts: &EncodingFacts) -> Result<Calibrated, BoxError> {
-        let calibration = Frames::from_array(reference.data)?;
+    fn calibrate(&self, reference: &BufferedData, space: &Space) -> Result<Calibrated, BoxError> {
+        let (recon, facts) = (space.dims.extent, &space.facts);
+        let reference = Reference::of(reference, space.dims)?;
+        let calibration = reference.samples();
         let dims = calibration.dims;
-        if dims.cha != data.cha || dims.is_empty() {
-            return Err(unlike(dims, data).into());
-        }
-        let maps = coil_reference::maps(
-            &calibration,
-            &reference.sampling,
-            facts.mode,
-            dims.cha,
-            data.extent,
-            self.method,
-        );
+        let maps = reference.maps(dims.cha, facts.mode, recon, self.setting.method);
         let p = &self.properties;
-        let flat = data.extent.e2 <= 1;
+        let flat = recon.e2 <= 1;
         let fit = Calibration {
             kernel: [p.kernel_ro, p.kernel_e1, if flat { 1 } else { p.kernel_e2 }],
             lambda: match p.lambda {

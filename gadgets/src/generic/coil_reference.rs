@@ -1,13 +1,17 @@
-//! Coil maps from calibration data.
+//! Calibration data that fit the data, and coil maps from them.
 
-use protocol::SamplingDescription;
+use std::borrow::Cow;
+
+use engine::BoxError;
+use num_complex::Complex32;
+use protocol::{BufferedData, SamplingDescription};
 use rayon::prelude::*;
 
 use super::encodings::CalibrationMode;
 use crate::numerics::{
     coil_map::{self, Method},
     filter,
-    frames::{Dims, Extent, Frames},
+    frames::{Dims, Extent, Frames, FramesView},
     resize,
 };
 
@@ -31,12 +35,51 @@ pub(super) fn method(name: &str, in_plane: usize, through: usize, iterations: us
     }
 }
 
+/// Prepared calibration data of as many channels as the data have.
+pub(super) struct Reference<'a> {
+    samples: Frames<Cow<'a, [Complex32]>>,
+    sampling: &'a SamplingDescription,
+}
+
+impl<'a> Reference<'a> {
+    /// Those of `buffer`, for `data` of these sizes.
+    pub(super) fn of(buffer: &'a BufferedData, data: Dims) -> Result<Self, BoxError> {
+        let samples = Frames::reading(&buffer.data)?;
+        if samples.dims.cha != data.cha || samples.dims.is_empty() {
+            return Err(unlike(samples.dims, data).into());
+        }
+        Ok(Self {
+            samples,
+            sampling: &buffer.sampling,
+        })
+    }
+
+    /// The samples.
+    pub(super) fn samples(&self) -> FramesView<'_> {
+        self.samples.view()
+    }
+
+    /// Coil maps of the first `channels` channels, of size `recon`.
+    pub(super) fn maps(&self, channels: usize, mode: CalibrationMode, recon: Extent, method: Method) -> Frames {
+        maps(self.samples(), self.sampling, mode, channels, recon, method)
+    }
+}
+
+/// Says how calibration data do not fit the data.
+pub(super) fn unlike(calibration: Dims, data: Dims) -> String {
+    format!(
+        "calibration data of shape {:?} do not fit data of shape {:?}",
+        calibration.shape(),
+        data.shape()
+    )
+}
+
 /// Coil maps of the first `channels` channels, of size `recon`, for every frame of prepared calibration data.
 ///
 /// The middle of the calibration data is smoothed and filled up with zeros; its image shows the coils. Where the original
 /// sets data cut at both ends of the readout off centre, and reads beyond the line for odd matrices, this does not.
-pub(super) fn maps(
-    reference: &Frames,
+fn maps(
+    reference: FramesView<'_>,
     sampling: &SamplingDescription,
     mode: CalibrationMode,
     channels: usize,
@@ -44,7 +87,7 @@ pub(super) fn maps(
     method: Method,
 ) -> Frames {
     let window = Window::of(reference.dims.extent, sampling, mode, recon);
-    let mut images = window.cut(&reference.first_channels(channels.min(reference.dims.cha)));
+    let mut images = window.cut(reference, channels.min(reference.dims.cha));
     filter::apply(
         &mut images.data,
         window.extent,
@@ -54,7 +97,7 @@ pub(super) fn maps(
         extent: recon,
         ..images.dims
     };
-    let data = resize::place(&images.data, window.extent, recon);
+    let data = resize::place(images.data, window.extent, recon);
     of_kspace(Frames { dims, data }, method)
 }
 
@@ -65,7 +108,7 @@ pub(super) fn of_kspace(mut images: Frames, method: Method) -> Frames {
     images
         .data
         .par_chunks_mut(dims.frame().max(1))
-        .for_each(|frame| frame.copy_from_slice(&coil_map::estimate(frame, dims.cha, dims.extent, method)));
+        .for_each(|frame| coil_map::replace(frame, dims.cha, dims.extent, method));
     images
 }
 
@@ -116,14 +159,16 @@ impl Window {
         window
     }
 
-    fn cut(&self, reference: &Frames) -> Frames {
+    /// The window of the first `cha` channels.
+    fn cut(&self, reference: FramesView<'_>, cha: usize) -> Frames {
         let mut result = Frames::zeros(Dims {
             extent: self.extent,
+            cha,
             ..reference.dims
         });
         let (from, to) = (reference.dims.extent, self.extent);
-        let targets = result.data.chunks_exact_mut(to.volume());
-        for (target, source) in targets.zip(reference.data.chunks_exact(from.volume())) {
+        for (volume, target) in result.data.chunks_exact_mut(to.volume()).enumerate() {
+            let source = reference.channel(volume / cha, volume % cha);
             for z in 0..self.count[2] {
                 for y in 0..self.count[1] {
                     let read = ((self.from[2] + z) * from.e1 + self.from[1] + y) * from.ro + self.from[0];
@@ -188,7 +233,7 @@ mod tests {
                 loc: 1,
             });
             reference.data[usize::from(centre) * cropped.ro + usize::from(ro[1] - ro[0])] = Complex32::ONE;
-            let cut = window.cut(&reference);
+            let cut = window.cut(reference.view(), 1);
             let to = window.extent;
             assert_eq!(
                 cut.data[to.e1 / 2 * to.ro + to.ro / 2],
@@ -220,7 +265,7 @@ mod tests {
         let method = method("Inati", 7, 5, 10, 1e-4);
         let recon = extent(12, 10);
         let maps = maps(
-            &reference,
+            reference.view(),
             &sampling([0, 4, 7], [0, 4, 7]),
             CalibrationMode::None,
             1,

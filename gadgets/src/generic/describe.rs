@@ -1,12 +1,13 @@
 //! Headers and meta attributes of reconstructed images, from the headers of the readouts.
 
 use ndarray::{Array3, ArrayD};
-use protocol::{
-    AcquisitionHeader, BufferedData, ImageArray, ImageHeader, ImageType, IsmrmrdHeader, Meta, PixelType, Waveform,
-};
+use protocol::{AcquisitionHeader, BufferedData, ImageArray, ImageHeader, ImageType, IsmrmrdHeader, Meta, Waveform};
 
 use super::{encodings::EncodingFacts, limits::SAMPLING_LIMITS};
-use crate::numerics::frames::{Dims, Frames};
+use crate::{
+    numerics::frames::{Dims, Frames},
+    recon::image_header::of_readout,
+};
 
 /// What the header says about patient and measurement, as meta attributes.
 #[derive(Clone, Debug)]
@@ -146,32 +147,14 @@ fn widen(range: &mut Option<[u32; 2]>, stamp: u32) {
 }
 
 fn image_header(readout: &AcquisitionHeader, data: &BufferedData, dims: Dims) -> ImageHeader {
-    // Sizes come from 16 bit fields; larger ones would be cut off at the field's end.
-    let size = |value: usize| u16::try_from(value).unwrap_or(u16::MAX);
+    let channels = u16::try_from(dims.cha).unwrap_or(u16::MAX);
     ImageHeader {
         version: readout.version,
-        data_type: PixelType::C32 as u16,
-        measurement_uid: readout.measurement_uid,
-        matrix_size: dims.extent.sizes().map(size),
-        field_of_view: data.sampling.recon_fov,
-        channels: size(dims.cha),
-        position: readout.position,
-        read_dir: readout.read_dir,
-        phase_dir: readout.phase_dir,
-        slice_dir: readout.slice_dir,
-        patient_table_position: readout.patient_table_position,
-        average: readout.idx.average,
-        slice: readout.idx.slice,
-        contrast: readout.idx.contrast,
-        phase: readout.idx.phase,
-        repetition: readout.idx.repetition,
-        set: readout.idx.set,
-        acquisition_time_stamp: readout.acquisition_time_stamp,
         physiology_time_stamp: readout.physiology_time_stamp,
         image_type: ImageType::Magnitude as u16,
         user_int: readout.user_int,
         user_float: readout.user_float,
-        ..ImageHeader::default()
+        ..of_readout(readout, data.sampling.recon_fov, dims.extent.sizes(), channels)
     }
 }
 

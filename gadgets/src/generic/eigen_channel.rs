@@ -2,10 +2,10 @@
 //!
 //! [`ReconData`] to the same; class `GenericReconEigenChannelGadget`. The transform comes from the calibration data of the
 //! first message and stays until slices, S or N change in number (`update_eigen_channel_coefficients` makes it new each
-//! time). How many channels are kept is decided by the first slice, for all.
+//! time). How many channels are kept is decided by the first slice, for all. Data that calibrate themselves are transformed
+//! once, and share their samples with the calibration data afterwards too.
 
 use engine::{BoxError, Gadget, Input, Output};
-use num_complex::Complex32;
 use protocol::ReconData;
 use rayon::prelude::*;
 
@@ -18,7 +18,7 @@ use crate::{
     Context,
     flow::ReconDataWithWaveforms,
     numerics::{
-        frames::{Dims, Frames},
+        frames::{Dims, Frames, FramesView},
         klt::{Keep, Klt},
     },
     registry::Configured,
@@ -91,21 +91,39 @@ impl EigenChannel {
                 continue;
             }
             let facts = encodings::get(&self.encodings, number)?;
-            let samples = Frames::from_array(std::mem::take(&mut bit.data.data))?;
+            // Calibration data that are the data themselves let go of the samples, which then change in place.
+            let calibrates_itself = bit.calibrates_itself();
             let mut reference = match &mut bit.reference {
-                Some(reference) => Some(Frames::from_array(std::mem::take(&mut reference.data))?),
+                Some(buffer) if calibrates_itself => {
+                    buffer.data = Default::default();
+                    None
+                }
+                Some(buffer) => Some(Frames::from_shared(std::mem::take(&mut buffer.data))?),
                 None => None,
             };
+            let mut samples = Frames::from_shared(std::mem::take(&mut bit.data.data))?;
             let Dims { loc, s, n, cha, .. } = samples.dims;
             let known = &mut self.transforms[number];
             if self.properties.update || known.as_ref().is_none_or(|known| known.made_for != [loc, s, n, cha]) {
                 let source = reference.as_ref().unwrap_or(&samples);
-                *known = Some(Transforms::of(source, [loc, s, n, cha], &self.properties, facts.mode)?);
+                *known = Some(Transforms::of(
+                    source.view(),
+                    [loc, s, n, cha],
+                    &self.properties,
+                    facts.mode,
+                )?);
             }
             let Some(transforms) = known else { continue };
-            bit.data.data = transforms.apply(&samples)?.into_array();
-            if let (Some(buffer), Some(reference)) = (&mut bit.reference, reference.take()) {
-                buffer.data = transforms.apply(&reference)?.into_array();
+            transforms.apply(&mut samples)?;
+            bit.data.data = samples.into_shared();
+            if let Some(buffer) = &mut bit.reference {
+                buffer.data = match reference.take() {
+                    Some(mut reference) => {
+                        transforms.apply(&mut reference)?;
+                        reference.into_shared()
+                    }
+                    None => bit.data.data.clone(),
+                };
             }
         }
         Ok(())
@@ -114,7 +132,7 @@ impl EigenChannel {
 
 impl Transforms {
     fn of(
-        source: &Frames,
+        source: FramesView<'_>,
         made_for: [usize; 4],
         properties: &EigenChannelProperties,
         mode: CalibrationMode,
@@ -145,25 +163,77 @@ impl Transforms {
         })
     }
 
-    fn apply(&self, data: &Frames) -> Result<Frames, BoxError> {
-        if data.dims.cha != self.dims.cha {
-            return Err(format!(
-                "data of {} channels, but calibration data of {}",
-                data.dims.cha, self.dims.cha
-            )
-            .into());
+    /// Turns the channels of every frame into virtual ones, in place.
+    fn apply(&self, data: &mut Frames) -> Result<(), BoxError> {
+        let Dims { cha, .. } = data.dims;
+        if cha != self.dims.cha {
+            return Err(format!("data of {cha} channels, but calibration data of {}", self.dims.cha).into());
         }
-        let dims = Dims {
-            cha: self.of_frame[0].kept(),
-            ..data.dims
-        };
-        let mut result = vec![Complex32::ZERO; dims.len()];
-        result
-            .par_chunks_mut(dims.frame().max(1))
+        let (dims, whole) = (data.dims, data.dims.frame());
+        data.data
+            .par_chunks_mut(whole.max(1))
             .enumerate()
-            .for_each(|(frame, result)| {
-                self.of_frame[self.dims.serving(dims, frame)].apply(data.frame(frame), result);
-            });
-        Ok(Frames { dims, data: result })
+            .for_each(|(frame, samples)| self.of_frame[self.dims.serving(dims, frame)].apply(samples));
+        data.dims.cha = self.of_frame[0].kept();
+        let kept = data.dims.frame();
+        if kept < whole {
+            for frame in 1..dims.frames() {
+                data.data.copy_within(frame * whole..frame * whole + kept, frame * kept);
+            }
+            data.data.truncate(data.dims.len());
+            data.data.shrink_to_fit();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{ArrayD, IxDyn};
+    use protocol::{AcquisitionHeader, BufferedData, ReconBit, SamplingDescription};
+
+    use super::*;
+    use crate::testing::{build, header, noise, outputs};
+
+    /// Two slices of three coils that calibrate themselves.
+    fn bit() -> ReconBit {
+        let shape = IxDyn(&[2, 1, 1, 3, 1, 5, 8]);
+        let samples = |at: IxDyn| noise(3 + at[0] as u64, at[3], at[5] * 8 + at[6]) * (1 + at[3]) as f32;
+        let data = BufferedData {
+            data: ArrayD::from_shape_fn(shape, samples).into_shared(),
+            trajectory: None,
+            density: None,
+            headers: ArrayD::from_elem(IxDyn(&[2, 1, 1, 1, 5]), AcquisitionHeader::default()),
+            sampling: SamplingDescription::default(),
+        };
+        ReconBit {
+            reference: Some(data.clone()),
+            data,
+        }
+    }
+
+    fn transformed(bit: ReconBit) -> ReconBit {
+        let kept = [("upstream_coil_compression_num_modesKept", "2")];
+        let gadget: EigenChannel = build(&kept, &Context::new(header([8, 5, 1], [8, 5, 1]))).unwrap();
+        let message = ReconDataWithWaveforms {
+            data: ReconData { bits: vec![bit] },
+            waveforms: Vec::new(),
+        };
+        outputs(gadget, vec![message]).remove(0).data.bits.remove(0)
+    }
+
+    #[test]
+    fn data_that_calibrate_themselves_are_transformed_once_and_where_they_are() {
+        let shared = bit();
+        let memory = shared.data.data.as_ptr();
+        let once = transformed(shared);
+        assert!(once.calibrates_itself());
+        assert_eq!(once.data.data.as_ptr(), memory);
+        assert_eq!(once.data.data.shape(), [2, 1, 1, 2, 1, 5, 8]);
+
+        let mut apart = bit();
+        apart.data.data = apart.data.data.to_owned().into_shared();
+        assert!(!apart.calibrates_itself());
+        assert_eq!(transformed(apart), once);
     }
 }

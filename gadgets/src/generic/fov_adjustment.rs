@@ -52,7 +52,7 @@ impl PureGadget for FieldOfViewAdjustment {
             let from = frames.dims.extent;
             resize::resample(&mut frames.data, from, target.resampled);
             if target.cut != target.resampled {
-                frames.data = resize::place(&frames.data, target.resampled, target.cut);
+                frames.data = resize::place(frames.data, target.resampled, target.cut);
             }
             frames.dims.extent = target.cut;
             array.data = frames.into_array();

@@ -1,8 +1,11 @@
-//! Makes calibration data ready: averaged over N and S, cropped to what was sampled.
+//! Makes calibration data ready: averaged over N and S, cropped to what was sampled; where that changes nothing, data
+//! without calibration data share their samples with those they get.
 //!
 //! [`ReconData`] to the same. Class `GenericReconCartesianReferencePrepGadget`. Data without calibration data become
 //! their own (right where they are fully sampled). Where the original skips the average over N when one S is chosen, this
 //! does what the properties say; channel 0 may be silent.
+
+use std::borrow::Cow;
 
 use engine::{BoxError, Gadget, Input, Output};
 use protocol::{BufferedData, ReconBit, ReconData};
@@ -12,7 +15,12 @@ use super::{
     encodings::{self, CalibrationMode, EncodingFacts},
     work,
 };
-use crate::{Context, flow::ReconDataWithWaveforms, numerics::frames::Frames, registry::Configured};
+use crate::{
+    Context,
+    flow::ReconDataWithWaveforms,
+    numerics::frames::{Frames, FramesView},
+    registry::Configured,
+};
 
 crate::properties! {
     /// Properties of [`ReferencePrep`].
@@ -95,11 +103,12 @@ impl ReferencePrep {
                 ..bit.data.clone()
             },
         };
-        let samples = Frames::from_array(std::mem::take(&mut reference.data))?;
+        let samples = Frames::reading(&reference.data)?;
+        let samples = samples.view();
         if self.properties.fill && facts.mode == CalibrationMode::Embedded {
-            fill(bit, &samples)?;
+            fill(bit, samples)?;
         }
-        let [e1, e2] = averaging::sampled_region(&samples).ok_or(NoSamples(number))?;
+        let [e1, e2] = averaging::sampled_region(samples).ok_or(NoSamples(number))?;
         let limits = &mut reference.sampling.sampling_limits;
         let ro = samples.dims.extent.ro;
         let last = usize::from(limits[0].max).min(ro - 1);
@@ -107,12 +116,19 @@ impl ReferencePrep {
         let along_n = Choice::of(self.properties.n, samples.dims.n, self.properties.average_n);
         let along_s = Choice::of(self.properties.s, samples.dims.s, self.properties.average_s);
         let calibration = averaging::averaged(
-            &samples,
+            samples,
             &[first..last + 1, e1.clone(), e2.clone()],
             along_n,
             along_s,
             facts.mode == CalibrationMode::Interleaved,
         );
+        let made = match calibration.data {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(data) => Some(Frames {
+                dims: calibration.dims,
+                data,
+            }),
+        };
         (limits[0].min, limits[0].center, limits[0].max) = (index(first), index(ro / 2), index(last));
         for (limit, range) in limits[1..].iter_mut().zip([e1, e2]) {
             limit.min = 0;
@@ -122,7 +138,9 @@ impl ReferencePrep {
                 false => index(range.len() / 2),
             };
         }
-        reference.data = calibration.into_array();
+        if let Some(made) = made {
+            reference.data = made.into_shared();
+        }
         bit.reference = Some(reference);
         Ok(())
     }
@@ -134,8 +152,8 @@ fn index(value: usize) -> u16 {
 }
 
 /// Copies the lines measured for calibration into the data.
-fn fill(bit: &mut ReconBit, reference: &Frames) -> Result<(), BoxError> {
-    let mut data = Frames::from_array(std::mem::take(&mut bit.data.data))?;
+fn fill(bit: &mut ReconBit, reference: FramesView<'_>) -> Result<(), BoxError> {
+    let mut data = Frames::from_shared(std::mem::take(&mut bit.data.data))?;
     if data.dims.extent == reference.dims.extent
         && data.dims.cha == reference.dims.cha
         && data.dims.loc == reference.dims.loc
@@ -158,6 +176,6 @@ fn fill(bit: &mut ReconBit, reference: &Frames) -> Result<(), BoxError> {
             }
         }
     }
-    bit.data.data = data.into_array();
+    bit.data.data = data.into_shared();
     Ok(())
 }

@@ -50,7 +50,7 @@ impl Undersampling {
 /// Whether the line's centre was measured; any channel and sample, should that one be zero by chance.
 fn measured(data: &Frames, frame: usize, line: usize) -> bool {
     let ro = data.dims.extent.ro;
-    data.channel(frame, 0)[line * ro + ro / 2] != Complex32::ZERO || averaging::line_sampled(data, frame, line)
+    data.channel(frame, 0)[line * ro + ro / 2] != Complex32::ZERO || averaging::line_sampled(data.view(), frame, line)
 }
 
 #[cfg(test)]

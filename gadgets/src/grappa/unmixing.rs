@@ -186,7 +186,7 @@ fn combine(
         let mut combined = vec![Complex32::ZERO; extent.volume()];
         grappa::unmix(aliased, factors, &mut combined);
         combined.iter_mut().for_each(|pixel| *pixel *= properties.scale);
-        pixels.extend(resize::place(&combined, extent, cut));
+        pixels.extend(resize::place(combined, extent, cut));
     }
     let header = ImageHeader {
         matrix_size: geometry.matrix.map(|size| size.max(1)),

@@ -192,14 +192,14 @@ fn weights(
 ) -> Result<Weights, BoxError> {
     let extent = geometry.extent;
     let channels = known.kspace.len() / extent.volume();
-    let mut images = known.kspace.clone();
-    extent.to_image(&mut images);
+    let mut maps = known.kspace.clone();
+    extent.to_image(&mut maps);
     let method = Method::Inati {
         in_plane: properties.coil_map_size.into(),
         through: 1,
         power: properties.coil_map_power.into(),
     };
-    let maps = coil_map::estimate(&images, channels, extent, method);
+    coil_map::replace(&mut maps, channels, extent, method);
     let fit = Calibration {
         acceleration: [acceleration, 1],
         kernel: [properties.kernel_samples.into(), properties.kernel_lines.into(), 1],

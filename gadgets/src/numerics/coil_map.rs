@@ -40,21 +40,35 @@ pub enum Method {
 /// A single coil has the map 1 everywhere (the original leaves it at zero, and so makes empty images). Where a
 /// neighbourhood holds nothing but zeros, the map is zero (in the original it is not a number).
 pub fn estimate(images: &[Complex32], channels: usize, extent: Extent, method: Method) -> Vec<Complex32> {
+    let mut maps = images.to_vec();
+    replace(&mut maps, channels, extent, method);
+    maps
+}
+
+/// As [`estimate`], the maps in the images' place.
+pub fn replace(images: &mut [Complex32], channels: usize, extent: Extent, method: Method) {
     if channels <= 1 {
-        return vec![Complex32::ONE; images.len()];
+        return images.fill(Complex32::ONE);
     }
     match method {
         Method::Inati {
             in_plane,
             through,
             power,
-        } => inati::maps(images, channels, extent, [in_plane, through], power),
+        } => inati::replace(images, channels, extent, [in_plane, through], power),
         Method::InatiIterative {
             in_plane,
             through,
             iterations,
             tolerance,
-        } => iterative::maps(images, channels, extent, [in_plane, through], iterations, tolerance),
+        } => images.copy_from_slice(&iterative::maps(
+            images,
+            channels,
+            extent,
+            [in_plane, through],
+            iterations,
+            tolerance,
+        )),
     }
 }
 

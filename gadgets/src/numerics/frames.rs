@@ -1,6 +1,8 @@
 //! Sizes of the field's seven-dimensional arrays, and such an array in contiguous memory.
 
-use ndarray::{ArrayD, IxDyn};
+use std::{borrow::Cow, ops::Deref};
+
+use ndarray::{ArcArray, ArrayD, IxDyn};
 use num_complex::Complex32;
 
 use super::fft::{self, Direction};
@@ -129,13 +131,16 @@ impl Dims {
 }
 
 /// Complex samples `[LOC, S, N, CHA, E2, E1, RO]` in contiguous memory.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Frames {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Frames<Samples = Vec<Complex32>> {
     /// The sizes.
     pub dims: Dims,
     /// The samples; as many as the sizes say.
-    pub data: Vec<Complex32>,
+    pub data: Samples,
 }
+
+/// Samples to read, which belong to somebody else.
+pub type FramesView<'a> = Frames<&'a [Complex32]>;
 
 impl Frames {
     /// Zeros.
@@ -161,9 +166,48 @@ impl Frames {
         Ok(Self { dims, data })
     }
 
+    /// Takes a shared array over, without a copy where nobody else has it.
+    pub fn from_shared(array: ArcArray<Complex32, IxDyn>) -> Result<Self, ShapeError> {
+        Self::from_array(array.into_owned())
+    }
+
+    /// The samples as an array that can be shared, without a copy.
+    pub fn into_shared(self) -> ArcArray<Complex32, IxDyn> {
+        self.into_array().into_shared()
+    }
+
     /// The samples as an array, without a copy.
     pub fn into_array(self) -> ArrayD<Complex32> {
         ArrayD::from_shape_vec(IxDyn(&self.dims.shape()), self.data).expect("as many samples as the sizes say")
+    }
+
+    /// All channels of a frame, to change.
+    pub fn frame_mut(&mut self, frame: usize) -> &mut [Complex32] {
+        let size = self.dims.frame();
+        &mut self.data[frame * size..][..size]
+    }
+}
+
+impl<'a> Frames<Cow<'a, [Complex32]>> {
+    /// The samples of an array to read, without a copy where its memory is contiguous.
+    pub fn reading(array: &'a ArcArray<Complex32, IxDyn>) -> Result<Self, ShapeError> {
+        Ok(Self {
+            dims: Dims::of(array.shape())?,
+            data: match array.as_slice() {
+                Some(samples) => Cow::Borrowed(samples),
+                None => Cow::Owned(array.iter().copied().collect()),
+            },
+        })
+    }
+}
+
+impl<Samples: Deref<Target = [Complex32]>> Frames<Samples> {
+    /// These samples, to read.
+    pub fn view(&self) -> FramesView<'_> {
+        Frames {
+            dims: self.dims,
+            data: &self.data,
+        }
     }
 
     /// All channels of a frame.
@@ -176,22 +220,6 @@ impl Frames {
     pub fn channel(&self, frame: usize, cha: usize) -> &[Complex32] {
         let size = self.dims.extent.volume();
         &self.frame(frame)[cha * size..][..size]
-    }
-
-    /// All channels of a frame, to change.
-    pub fn frame_mut(&mut self, frame: usize) -> &mut [Complex32] {
-        let size = self.dims.frame();
-        &mut self.data[frame * size..][..size]
-    }
-
-    /// The same frames with only the first `cha` channels.
-    pub fn first_channels(&self, cha: usize) -> Self {
-        let dims = Dims { cha, ..self.dims };
-        let data = (0..self.dims.frames())
-            .flat_map(|frame| &self.frame(frame)[..dims.frame()])
-            .copied()
-            .collect();
-        Self { dims, data }
     }
 }
 
@@ -242,6 +270,9 @@ mod tests {
         );
         assert_eq!(taken.clone().into_array(), array);
         assert_eq!(taken.channel(0, 1)[0], Complex32::from(6.0));
-        assert_eq!(taken.first_channels(1).data.len(), 6);
+        let shared = array.into_shared();
+        assert!(matches!(Frames::reading(&shared).unwrap().data, Cow::Borrowed(_)));
+        let copy = Frames::from_shared(shared.clone()).unwrap();
+        assert_eq!(copy.view(), Frames::reading(&shared).unwrap().view());
     }
 }

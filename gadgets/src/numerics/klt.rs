@@ -8,6 +8,9 @@ use super::eigen;
 /// Samples that are gathered in single precision before they are added in double.
 const BLOCK: usize = 4096;
 
+/// Samples of all channels that are transformed together, in a copy that stays in the cache.
+const TOGETHER: usize = 1024;
+
 /// How many virtual channels to keep.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Keep {
@@ -69,22 +72,36 @@ impl Klt {
         self.matrix.nrows()
     }
 
-    /// `[channels, samples]` to `[kept, samples]`.
-    ///
-    /// # Panics
-    /// When `data` does not hold samples of all channels, or `result` has another size.
-    pub fn apply(&self, data: &[Complex32], result: &mut [Complex32]) {
-        let samples = data.len() / self.channels();
-        matmul_with_conj(
-            MatMut::from_column_major_slice_mut(result, samples, self.kept()),
-            Accum::Replace,
-            MatRef::from_column_major_slice(data, samples, self.channels()),
-            Conj::No,
-            self.matrix.as_ref(),
-            Conj::No,
-            Complex32::ONE,
-            Par::Seq,
-        );
+    /// `[channels, samples]` to `[kept, samples]` in place: the virtual channels stand at the beginning of `data`, what
+    /// comes after them is of no use any more.
+    pub fn apply(&self, data: &mut [Complex32]) {
+        let (channels, kept) = (self.channels(), self.kept());
+        let samples = data.len() / channels.max(1);
+        if samples == 0 {
+            return;
+        }
+        let mut copy = vec![Complex32::ZERO; TOGETHER.min(samples) * (channels + kept)];
+        for start in (0..samples).step_by(TOGETHER) {
+            let count = TOGETHER.min(samples - start);
+            let (source, result) = copy.split_at_mut(count * channels);
+            let result = &mut result[..count * kept];
+            for (part, channel) in source.chunks_exact_mut(count).zip(data.chunks_exact(samples)) {
+                part.copy_from_slice(&channel[start..][..count]);
+            }
+            matmul_with_conj(
+                MatMut::from_column_major_slice_mut(result, count, kept),
+                Accum::Replace,
+                MatRef::from_column_major_slice(source, count, channels),
+                Conj::No,
+                self.matrix.as_ref(),
+                Conj::No,
+                Complex32::ONE,
+                Par::Seq,
+            );
+            for (part, channel) in result.chunks_exact(count).zip(data.chunks_exact_mut(samples)) {
+                channel[start..][..count].copy_from_slice(part);
+            }
+        }
     }
 }
 
@@ -147,10 +164,27 @@ mod tests {
         let data = one_signal(sensitivities);
         let klt = Klt::of(&data, 3, true, Keep::Above(1e-4)).unwrap();
         assert_eq!(klt.kept(), 1);
-        let mut virtual_channel = vec![Complex32::ZERO; 500];
-        klt.apply(&data, &mut virtual_channel);
+        let mut virtual_channel = data.clone();
+        klt.apply(&mut virtual_channel);
         let energy = |data: &[Complex32]| data.iter().map(|z| f64::from(z.norm_sqr())).sum::<f64>();
-        assert!((energy(&virtual_channel) / energy(&data) - 1.0).abs() < 1e-5);
+        assert!((energy(&virtual_channel[..500]) / energy(&data) - 1.0).abs() < 1e-5);
+    }
+
+    #[test]
+    fn virtual_channels_take_the_place_of_the_first_ones_in_data_of_any_length() {
+        for samples in [1, TOGETHER - 1, TOGETHER, 2 * TOGETHER + 3] {
+            let value = |c: usize, i: usize| Complex32::new((c * 7 + i % 13) as f32, (c + i % 5) as f32 - 2.0);
+            let data: Vec<_> = (0..3 * samples).map(|i| value(i / samples, i % samples)).collect();
+            let klt = Klt::of(&data, 3, false, Keep::Count(2)).unwrap();
+            let mut result = data.clone();
+            klt.apply(&mut result);
+            for k in 0..2 {
+                for i in 0..samples {
+                    let expected: Complex32 = (0..3).map(|c| data[c * samples + i] * klt.matrix[(c, k)]).sum();
+                    assert!((result[k * samples + i] - expected).norm() < 1e-4, "{samples} {k} {i}");
+                }
+            }
+        }
     }
 
     #[test]
@@ -180,8 +214,8 @@ mod tests {
                 })
                 .collect();
             let klt = Klt::of(&data, channels, false, Keep::All).unwrap();
-            let mut result = vec![Complex32::ZERO; data.len()];
-            klt.apply(&data, &mut result);
+            let mut result = data.clone();
+            klt.apply(&mut result);
             let covariance = gram(&result, channels, 100);
             let total: f64 = data.iter().map(|z| f64::from(z.norm_sqr())).sum();
             let trace: f64 = (0..channels).map(|k| covariance[(k, k)].re).sum();

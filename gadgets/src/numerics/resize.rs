@@ -8,9 +8,9 @@ use super::frames::Extent;
 /// Every volume of `data` cut or filled up with zeros to the size `to`, each dimension by itself.
 ///
 /// Where the original cuts an even length to an odd one it moves the centre by one sample; this does not.
-pub fn place(data: &[Complex32], from: Extent, to: Extent) -> Vec<Complex32> {
+pub fn place(data: Vec<Complex32>, from: Extent, to: Extent) -> Vec<Complex32> {
     if from == to || from.volume() == 0 || to.volume() == 0 {
-        return if from == to { data.to_vec() } else { Vec::new() };
+        return if from == to { data } else { Vec::new() };
     }
     let mut result = vec![Complex32::ZERO; data.len() / from.volume() * to.volume()];
     let [ro, e1, e2] = [(from.ro, to.ro), (from.e1, to.e1), (from.e2, to.e2)].map(|(from, to)| Overlap::of(from, to));
@@ -37,7 +37,7 @@ pub fn resample(images: &mut Vec<Complex32>, from: Extent, to: Extent) {
         return;
     }
     from.to_kspace(images);
-    *images = place(images, from, to);
+    *images = place(std::mem::take(images), from, to);
     to.to_image(images);
     let growth: f64 = std::iter::zip(from.sizes(), to.sizes())
         .filter(|(from, to)| to > from)
@@ -79,7 +79,7 @@ mod tests {
         for from in 1..12 {
             for to in 1..12 {
                 let line = |ro| Extent { ro, e1: 1, e2: 1 };
-                let placed = place(&numbered(from), line(from), line(to));
+                let placed = place(numbered(from), line(from), line(to));
                 assert_eq!(placed[to / 2], Complex32::from((from / 2 + 1) as f32), "{from} to {to}");
             }
         }
@@ -116,9 +116,9 @@ mod tests {
             let from = Extent { ro, e1, e2 };
             let to = Extent { ro: ro + a, e1: e1 + b, e2: e2 + c };
             let data = numbered(2 * from.volume());
-            let padded = place(&data, from, to);
+            let padded = place(data.clone(), from, to);
             prop_assert_eq!(padded.iter().filter(|z| **z == Complex32::ZERO).count(), 2 * (to.volume() - from.volume()));
-            prop_assert_eq!(place(&padded, to, from), data);
+            prop_assert_eq!(place(padded, to, from), data);
         }
     }
 }

@@ -112,7 +112,7 @@ fn positions(offsets: &[std::ops::Range<i32>; 3]) -> impl Iterator<Item = [i32; 
 ///
 /// A line counts as measured when it holds anything but zeros; what an asymmetric echo left out of a measured line stays
 /// zero, for the partial Fourier handling that follows (the original fills it in here).
-pub fn reconstruct(kspace: &mut Vec<Complex32>, kernel: &Kernel, extent: Extent, stopping: Stopping) {
+pub fn reconstruct(kspace: &mut [Complex32], kernel: &Kernel, extent: Extent, stopping: Stopping) {
     let plane = extent.e1 * extent.e2;
     let channels = kernel.src;
     let missing: Vec<bool> = (0..plane)
@@ -127,7 +127,8 @@ pub fn reconstruct(kspace: &mut Vec<Complex32>, kernel: &Kernel, extent: Extent,
     kspace
         .par_chunks_exact_mut(extent.volume())
         .for_each(|channel| fft::centred_along(channel, &shape, 2, Direction::Inverse));
-    let mut by_position = transposed(kspace, channels * plane, extent.ro);
+    let mut by_position = vec![Complex32::ZERO; kspace.len()];
+    transpose(kspace, channels * plane, extent.ro, &mut by_position);
     if missing.contains(&true) && !missing.iter().all(|missing| *missing) {
         let phases = Phases::new(kernel, extent);
         let normal = |x: usize| NormalOperator::at(kernel, &phases, extent, x);
@@ -149,13 +150,12 @@ pub fn reconstruct(kspace: &mut Vec<Complex32>, kernel: &Kernel, extent: Extent,
     by_position
         .par_chunks_exact_mut(channels * plane)
         .for_each(|data| fft::centred(data, &[extent.e2, extent.e1], Direction::Inverse));
-    *kspace = transposed(&by_position, extent.ro, channels * plane);
+    transpose(&by_position, extent.ro, channels * plane, kspace);
 }
 
 /// `[rows, columns]` to `[columns, rows]`.
-fn transposed(data: &[Complex32], rows: usize, columns: usize) -> Vec<Complex32> {
+fn transpose(data: &[Complex32], rows: usize, columns: usize, result: &mut [Complex32]) {
     const BLOCK: usize = 16;
-    let mut result = vec![Complex32::ZERO; data.len()];
     result
         .par_chunks_mut((rows * BLOCK).max(1))
         .enumerate()
@@ -167,7 +167,6 @@ fn transposed(data: &[Complex32], rows: usize, columns: usize) -> Vec<Complex32>
                 }
             }
         });
-    result
 }
 
 /// `K^H K` at one readout position, K being the kernel minus the identity, in the image.

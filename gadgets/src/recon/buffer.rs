@@ -217,7 +217,9 @@ impl From<Buffer> for BufferedData {
         let [e0, e1, e2, channels, n, s, loc] = buffer.shape;
         let whole = "the vectors were made with this many elements";
         Self {
-            data: ArrayD::from_shape_vec(IxDyn(&[loc, s, n, channels, e2, e1, e0]), buffer.data).expect(whole),
+            data: ArrayD::from_shape_vec(IxDyn(&[loc, s, n, channels, e2, e1, e0]), buffer.data)
+                .expect(whole)
+                .into_shared(),
             trajectory: buffer.trajectory.map(|(dimensions, trajectory)| {
                 ArrayD::from_shape_vec(IxDyn(&[loc, s, n, e2, e1, e0, dimensions]), trajectory).expect(whole)
             }),
@@ -231,7 +233,7 @@ impl From<Buffer> for BufferedData {
 /// A buffer without data: what an encoding space has when nothing came for it.
 pub(super) fn empty_buffer() -> BufferedData {
     BufferedData {
-        data: ArrayD::zeros(IxDyn(&[0; 7])),
+        data: ArrayD::zeros(IxDyn(&[0; 7])).into_shared(),
         trajectory: None,
         density: None,
         headers: ArrayD::from_elem(IxDyn(&[0; 5]), AcquisitionHeader::default()),

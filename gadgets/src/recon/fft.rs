@@ -65,9 +65,11 @@ fn places(loc: usize, s: usize, n: usize) -> impl Iterator<Item = [usize; 3]> {
 
 fn transform(mut buffer: BufferedData) -> BufferedData {
     let shape = buffer.data.raw_dim();
-    let mut data = into_vec(buffer.data);
+    let mut data = into_vec(buffer.data.into_owned());
     centred_parallel(&mut data, &shape.slice()[4..], Direction::Inverse);
-    buffer.data = ArrayD::from_shape_vec(shape, data).expect("as many elements as before");
+    buffer.data = ArrayD::from_shape_vec(shape, data)
+        .expect("as many elements as before")
+        .into_shared();
     buffer
 }
 

@@ -1,4 +1,4 @@
-//! The header of an image, from the readout nearest to the centre of its k-space.
+//! Headers of images: what a readout says of the image, and which readout of a buffer speaks for it.
 
 use ndarray::{ArrayViewD, Axis};
 use protocol::{AcquisitionHeader, BufferedData, ImageHeader, PixelType};
@@ -27,13 +27,30 @@ pub(super) fn image_header(buffer: &BufferedData, place: [usize; 3], channels: u
     let center = [usize::from(limits[2].center), usize::from(limits[1].center)];
     let readout = nearest(&headers, center).unwrap_or_default();
     let shape = buffer.data.shape();
-    // Lengths of a buffer come from counters and matrices of 16 bits.
-    let size = |axis: usize| u16::try_from(shape[axis]).unwrap_or(u16::MAX);
+    ImageHeader {
+        image_index,
+        ..of_readout(
+            &readout,
+            buffer.sampling.recon_fov,
+            [shape[6], shape[5], shape[4]],
+            channels,
+        )
+    }
+}
+
+/// The header of a complex image of which `readout` speaks: sizes along x, y and z, their extent in millimetres.
+pub(crate) fn of_readout(
+    readout: &AcquisitionHeader,
+    field_of_view: [f32; 3],
+    matrix: [usize; 3],
+    channels: u16,
+) -> ImageHeader {
     ImageHeader {
         data_type: PixelType::C32 as u16,
         measurement_uid: readout.measurement_uid,
-        matrix_size: [size(6), size(5), size(4)],
-        field_of_view: buffer.sampling.recon_fov,
+        // Lengths of a buffer come from counters and matrices of 16 bits.
+        matrix_size: matrix.map(|size| u16::try_from(size).unwrap_or(u16::MAX)),
+        field_of_view,
         channels,
         position: readout.position,
         read_dir: readout.read_dir,
@@ -47,7 +64,6 @@ pub(super) fn image_header(buffer: &BufferedData, place: [usize; 3], channels: u
         repetition: readout.idx.repetition,
         set: readout.idx.set,
         acquisition_time_stamp: readout.acquisition_time_stamp,
-        image_index,
         ..ImageHeader::default()
     }
 }

@@ -4,7 +4,7 @@ pub mod bucket_to_buffer;
 mod buffer;
 pub mod combine;
 pub mod fft;
-mod image_header;
+pub(crate) mod image_header;
 mod sampling;
 pub mod simple_recon;
 

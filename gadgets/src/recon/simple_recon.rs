@@ -101,7 +101,7 @@ fn headers(buffer: &BufferedData, counter: &mut ImageCounter) -> Result<Array3<p
 /// Magnitude images, shape `[LOC, S, N, 1, E2, E1, E0]`, of a buffer that is not empty.
 pub fn reconstruct(buffer: BufferedData) -> ArrayD<Complex32> {
     let mut shape = buffer.data.shape().to_vec();
-    let mut data = into_vec(buffer.data);
+    let mut data = into_vec(buffer.data.into_owned());
     let channels = shape[3];
     shape[3] = 1;
     centred_parallel(&mut data, &shape[4..], Direction::Inverse);

@@ -111,7 +111,7 @@ fn scan_buffer(decoder: &mut Decoder<'_>) -> Result<(), Failure> {
 }
 
 fn buffer(decoder: &mut Decoder<'_>) -> Result<BufferedData, Failure> {
-    let data = decoder.array("the samples")?;
+    let data = decoder.array("the samples")?.into_shared();
     let has_trajectory = decoder.flag("the flag of the trajectory")?;
     let trajectory = has_trajectory.then(|| decoder.array("the trajectory")).transpose()?;
     let has_density = decoder.flag("the flag of the density")?;

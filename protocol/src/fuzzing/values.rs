@@ -202,7 +202,7 @@ impl<'a> Source<'a> {
 
     fn buffer(&mut self) -> BufferedData {
         let shape = self.small_shape(7);
-        let data = self.samples(shape);
+        let data = self.samples(shape).into_shared();
         let trajectory = self.flip().then(|| self.small_shape(7));
         let density = self.flip().then(|| self.small_shape(6));
         BufferedData {

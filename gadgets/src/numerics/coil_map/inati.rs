@@ -5,33 +5,27 @@ use rayon::prelude::*;
 
 use super::{Extent, wrapped};
 
-/// Local principal components.
+/// Local principal components in the images' place.
 ///
 /// For every pixel the channels' covariance over its neighbourhood (which wraps around at the edges) gives, after some
 /// power iterations from the channels' sums, the local sensitivities; their phase is set so that the combined image keeps
 /// the phase of the neighbourhood's sum. The covariances of a line of pixels are made at once, as sums of products over
 /// windows: first along the line, then over the lines around it.
-pub(super) fn maps(
-    images: &[Complex32],
-    channels: usize,
-    extent: Extent,
-    window: [usize; 2],
-    power: usize,
-) -> Vec<Complex32> {
+pub(super) fn replace(images: &mut [Complex32], channels: usize, extent: Extent, window: [usize; 2], power: usize) {
     let Extent { ro, e1, e2 } = extent;
     let odd = |size: usize| size.max(1) | 1;
     let (in_plane, through) = (odd(window[0]), if e2 > 1 { odd(window[1]) } else { 1 });
     let volume = extent.volume();
     let pairs = channels * (channels + 1) / 2;
-    let mut map = vec![Complex32::ZERO; images.len()];
-    if map.is_empty() {
-        return map;
+    if images.is_empty() {
+        return;
     }
     // Bands of lines, so that neighbouring lines share their windowed products.
     let band = e1.div_ceil(2 * rayon::current_num_threads()).max(8);
     let bands: Vec<(usize, usize)> = (0..e2)
         .flat_map(|z| (0..e1).step_by(band).map(move |y| (z, y)))
         .collect();
+    let of_coils: &[Complex32] = images;
     let results: Vec<Vec<Complex32>> = bands
         .par_iter()
         .map(|&(z, first)| {
@@ -45,7 +39,7 @@ pub(super) fn maps(
                     for dz in 0..through {
                         let z = wrapped(z, dz, through / 2, e2);
                         let start = (z * e1 + line) * ro;
-                        let line = |c: usize| &images[c * volume + start..][..ro];
+                        let line = |c: usize| &of_coils[c * volume + start..][..ro];
                         let mut index = 0;
                         for a in 0..channels {
                             for b in 0..=a {
@@ -80,11 +74,10 @@ pub(super) fn maps(
     for (&(z, first), result) in bands.iter().zip(results) {
         for (line, values) in result.chunks_exact(channels * ro).enumerate() {
             for (c, values) in values.chunks_exact(ro).enumerate() {
-                map[c * volume + (z * e1 + first + line) * ro..][..ro].copy_from_slice(values);
+                images[c * volume + (z * e1 + first + line) * ro..][..ro].copy_from_slice(values);
             }
         }
     }
-    map
 }
 
 /// Lines of complex numbers, real and imaginary parts apart: quantity `q` of pixel `x` is at `q * ro + x`.

@@ -39,7 +39,7 @@ fn buffer(shape: [usize; 7]) -> BufferedData {
         ..SamplingDescription::default()
     };
     BufferedData {
-        data,
+        data: data.into_shared(),
         trajectory: None,
         density: None,
         headers,
