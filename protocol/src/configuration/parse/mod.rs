@@ -51,6 +51,7 @@ const NODES: [&str; 6] = [
     "puredistributed",
     "parallelprocess",
 ];
+
 impl Parser {
     fn version_2(&mut self, root: &Element) -> Configuration {
         self.scope = Scope::default().inside(root);
