@@ -34,7 +34,7 @@ pub struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Reconstruct a file in this process, without a server.
-    Recon(ReconArguments),
+    Recon(Box<ReconArguments>),
     /// Run the discovery command, ask every worker it lists, print who is there.
     Discover(DiscoverArguments),
     /// Spread jobs over simulated workers, on a clock that jumps: how many workers would help?
@@ -124,7 +124,7 @@ impl RelayArguments {
 pub async fn run(command_line: CommandLine) -> ExitCode {
     let result = match command_line.command {
         None => server::run(command_line.server).await,
-        Some(Command::Recon(arguments)) => recon(arguments).await,
+        Some(Command::Recon(arguments)) => recon(*arguments).await,
         Some(Command::Discover(arguments)) => discover(&arguments).await,
         Some(Command::Simulate(arguments)) => simulate(arguments).await,
         Some(Command::Phantom(arguments)) => phantom(arguments).await,

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use clap::Args;
 use distributed::{DiscoveryLimits, RosterLimits, Source, link::LinkLimits};
-use engine::distribute::DistributeLimits;
+use engine::{Capacity, distribute::DistributeLimits};
+use protocol::Limits;
 
 use super::{Distribution, Distributors};
 
@@ -69,6 +70,24 @@ pub struct DistributionArguments {
     /// Mebibytes of messages kept, to be sent to another worker when one is lost.
     #[arg(long, value_name = "MIB", default_value_t = 512)]
     replay_mebibytes: usize,
+    /// Messages that may wait at either end of a link.
+    #[arg(long, value_name = "COUNT", default_value_t = 32)]
+    worker_channel_messages: usize,
+    /// Mebibytes of heavy messages that may wait at either end of a link.
+    #[arg(long, value_name = "MIB", default_value_t = 16)]
+    worker_channel_mebibytes: usize,
+    /// The most mebibytes of one message from a worker.
+    #[arg(long, value_name = "MIB", default_value_t = 4096)]
+    worker_message_mebibytes: usize,
+    /// The most mebibytes of one text from a worker.
+    #[arg(long, value_name = "MIB", default_value_t = 16)]
+    worker_text_mebibytes: usize,
+    /// The most dimensions of an array from a worker.
+    #[arg(long, value_name = "COUNT", default_value_t = 16)]
+    worker_dimensions: u64,
+    /// The most items of a list from a worker.
+    #[arg(long, value_name = "COUNT", default_value_t = 1 << 20)]
+    worker_list_items: u64,
 }
 
 /// A number of seconds that is none (negative, endless) counts as the longest time there is.
@@ -96,7 +115,16 @@ impl DistributionArguments {
                     silence: seconds(self.worker_silence),
                     pause: seconds(self.worker_retry_pause),
                     last_words: seconds(self.worker_last_words),
-                    ..LinkLimits::default()
+                    channel: Capacity {
+                        messages: self.worker_channel_messages.max(1),
+                        bytes: mebibytes(self.worker_channel_mebibytes),
+                    },
+                    protocol: Limits {
+                        message_bytes: mebibytes(self.worker_message_mebibytes) as u64,
+                        text_bytes: mebibytes(self.worker_text_mebibytes) as u64,
+                        dimensions: self.worker_dimensions,
+                        list_items: self.worker_list_items,
+                    },
                 },
                 pause: seconds(self.worker_list_pause),
             },
@@ -115,5 +143,54 @@ impl DistributionArguments {
             },
             distributors: Distributors::standard(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        distribution: DistributionArguments,
+    }
+
+    fn distribution(line: &[&str]) -> Distribution {
+        let line = Line::try_parse_from([&["gadgetron"], line].concat()).unwrap();
+        line.distribution.distribution(Source::Unset)
+    }
+
+    #[test]
+    fn what_is_not_said_is_the_default_of_the_library() {
+        let said = distribution(&[]);
+        assert_eq!(said.roster, RosterLimits::default());
+        assert_eq!(said.limits, DistributeLimits::default());
+    }
+
+    #[test]
+    fn the_bounds_of_a_link_are_what_is_said() {
+        let said = distribution(&[
+            "--worker-channel-messages=0",
+            "--worker-channel-mebibytes=3",
+            "--worker-message-mebibytes=5",
+            "--worker-text-mebibytes=2",
+            "--worker-dimensions=7",
+            "--worker-list-items=9",
+        ]);
+        let link = said.roster.link;
+        let channel = Capacity {
+            messages: 1,
+            bytes: 3 << 20,
+        };
+        let protocol = Limits {
+            message_bytes: 5 << 20,
+            text_bytes: 2 << 20,
+            dimensions: 7,
+            list_items: 9,
+        };
+        assert_eq!((link.channel, link.protocol), (channel, protocol));
     }
 }

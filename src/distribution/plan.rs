@@ -6,7 +6,6 @@ use distributed::link::Setup;
 use engine::{BoxError, Node, distribute::SelectorNode};
 use gadgets::{Context, registry::Build};
 use protocol::{
-    Limits,
     codec::{Readers, Writers},
     configuration::{Configuration, Distributed, Endpoint, PureDistributed, Stream},
 };
@@ -126,7 +125,13 @@ impl SpreadPlan {
         } = &self.settings;
         let endpoints = (self.readers, self.writers);
         let (configuration, header) = (self.configuration.to_xml(), context.header.to_xml());
-        let setup = Setup::new(&configuration, &header, endpoints, codecs, Limits::default())?;
+        let setup = Setup::new(
+            &configuration,
+            &header,
+            endpoints,
+            codecs,
+            distribution.roster.link.protocol,
+        )?;
         let distributor = self.distributor.map(|build| build(context)).transpose()?;
         let nested = Nested {
             name: self.name.into(),

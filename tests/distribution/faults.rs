@@ -3,10 +3,16 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use protocol::{codec::Writers, session::Outgoing};
+use gadgetron::configurations::Configurations;
+use protocol::{
+    Complex32, Image, Limits,
+    codec::{Readers, Writers},
+    session::{Event, Incoming, Outgoing},
+};
 use rustix::process::Signal;
 
 use crate::{
+    client::{Measurement, close, exchange},
     process::{Server, echo},
     reconstruction::{Case, Finished, LINES, Mode},
     wicked::{Deed, Moment, Wicked},
@@ -188,11 +194,29 @@ fn a_worker_that_reports_an_error_is_believed() {
 
 #[test]
 fn a_worker_that_closes_before_it_has_answered_all_is_not_believed() {
-    let mut close = Outgoing::new(Writers::none());
-    close.close();
-    let close = close.take();
-    let deed = move |_| Deed::say(Moment::Answered(1), close.clone());
+    let deed = |_| Deed::say(Moment::Answered(1), close());
     survives(Mode::Pure, ONE_TRY, deed, "closed");
+}
+
+#[test]
+fn a_worker_that_gives_a_key_nothing_in_good_order_is_named() {
+    let (case, worker) = (Case::new(Mode::Keyed), Server::start());
+    let wicked = Wicked::new(worker.address, |_| Deed::say(Moment::Answered(0), close()));
+    let finished = run(&case, &[wicked.address, worker.address], ONE_TRY);
+    assert!(finished.status.success(), "{}", finished.said);
+    let warnings = finished.lines(&format!("worker {} gave key", wicked.address));
+    assert!(
+        !warnings.is_empty() && warnings.len() == wicked.done(),
+        "{}",
+        finished.said
+    );
+    for warning in warnings {
+        assert!(
+            warning.contains(&format!("0 results for {LINES} messages")),
+            "{warning}"
+        );
+    }
+    assert_eq!(finished.warnings().len(), wicked.done(), "{}", finished.said);
 }
 
 #[test]
@@ -290,4 +314,35 @@ fn a_slow_worker_among_fast_ones_costs_little_time() {
     };
     let ratios: Vec<f64> = std::iter::repeat_with(ratio).take(3).collect();
     assert!(ratios.iter().any(|ratio| *ratio <= 1.2), "{ratios:?}");
+}
+
+/// The repetitions of the images in an answer, as they came.
+fn repetitions(answer: &[u8]) -> Vec<u16> {
+    let mut incoming = Incoming::client(Limits::default(), Readers::standard());
+    incoming.handle_bytes(answer);
+    let mut repetitions = Vec::new();
+    while let Some(event) = incoming.poll_event().unwrap() {
+        if let Event::Message(payload) = event {
+            let image = payload.value.downcast_ref::<Image<Complex32>>().unwrap();
+            repetitions.push(image.header.repetition);
+        }
+    }
+    repetitions
+}
+
+#[test]
+fn a_slow_worker_holds_up_its_own_keys_and_no_others() {
+    let worker = Server::start();
+    // The first key goes to the first worker of the list.
+    let slow = Wicked::new(worker.address, |_| Deed::Slow(Duration::from_secs(2)));
+    let head = Server::head(&[slow.address, worker.address], &[]);
+    let shipped = Configurations::new().find(Mode::Keyed.configuration()).unwrap();
+    let (spread, _sorted) = shipped.split_once("</distributed>").unwrap();
+    let unsorted = format!("{spread}</distributed></stream></configuration>");
+    let measurement = Measurement::new(LINES, 2, 2);
+    let answer = exchange(
+        head.address,
+        &measurement.complete(measurement.preamble_with_text(&unsorted)),
+    );
+    assert_eq!(repetitions(&answer), [1, 0], "{}", head.process.said());
 }

@@ -64,57 +64,85 @@ fn when_the_client_goes_all_links_close_and_nothing_is_left() {
     }
 }
 
+/// The same way for all readouts of a repetition.
+fn pass_on(mode: Mode) -> String {
+    let distributor = "<distributor><classname>AcquisitionDistributor</classname>
+        <property name=\"parallel_dimension\" value=\"repetition\"/></distributor><stream/>";
+    match mode {
+        Mode::Pure => PASS_ON.to_owned(),
+        Mode::Keyed => PASS_ON
+            .replace("puredistributed>", "distributed>")
+            .replace("<purestream/>", distributor),
+    }
+}
+
 #[test]
 fn a_client_that_reads_nothing_costs_bounded_memory_and_loses_nothing() {
-    let workers = [(); 2].map(|()| Server::start());
-    let addresses = workers.each_ref().map(|worker| worker.address);
-    let options = ["--worker-mebibytes", "4", "--reorder-mebibytes", "16"];
-    let head = Server::head(&addresses, &options);
-    // 16 coils of 1024 samples: 128 KiB a readout, 256 MiB in all.
-    let measurement = Measurement::new(512, 16, 1);
-    let readouts = measurement.readouts();
-    let (rounds, before) = (4, head.process.memory().1);
-    let mut client = TcpStream::connect(head.address).unwrap();
-    client.write_all(&measurement.preamble_with_text(PASS_ON)).unwrap();
-    let mut sender = client.try_clone().unwrap();
-    let expected: usize = rounds * readouts.iter().map(Vec::len).sum::<usize>();
-    // A write that waits for half a second: everything on the way stands still.
-    sender.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
-    let mut stream = readouts.iter().cycle().take(rounds * readouts.len());
-    let mut taken = 0;
-    let stuck = loop {
-        let readout = stream
-            .next()
-            .expect("everything was taken from a client that reads nothing");
-        match write_some(&mut sender, readout) {
-            written if written < readout.len() => break &readout[written..],
-            written => taken += written,
-        }
-    };
-    let peak = |server: &Server| server.process.memory().0;
-    assert!(taken < 100 << 20, "{} MiB were taken", taken >> 20);
-    assert!(peak(&head) < before + 100, "{} MiB, {before} before", peak(&head));
-    for worker in &workers {
-        assert!(peak(worker) < 100, "{} MiB", peak(worker));
-    }
-    sender.set_write_timeout(None).unwrap();
-    thread::scope(|scope| {
-        scope.spawn(move || {
-            sender.write_all(stuck).unwrap();
-            stream.for_each(|readout| sender.write_all(readout).unwrap());
-            sender.write_all(&close()).unwrap();
-        });
-        let mut buffer = vec![0; 1 << 20];
-        let mut received = 0;
-        loop {
-            match client.read(&mut buffer).unwrap() {
-                0 => break,
-                count => received += count,
+    for mode in Mode::BOTH {
+        let workers = [(); 2].map(|()| Server::start());
+        let addresses = workers.each_ref().map(|worker| worker.address);
+        let options = [
+            ["--worker-mebibytes", "4"],
+            ["--reorder-mebibytes", "16"],
+            ["--replay-mebibytes", "16"],
+        ];
+        let head = Server::head(&addresses, options.as_flattened());
+        // 16 coils of 1024 samples: 128 KiB a readout, 256 MiB in all.
+        let measurement = Measurement::new(512, 16, 1);
+        let readouts = measurement.readouts();
+        let (rounds, before) = (4, head.process.memory().1);
+        let mut client = TcpStream::connect(head.address).unwrap();
+        client
+            .write_all(&measurement.preamble_with_text(&pass_on(mode)))
+            .unwrap();
+        let mut sender = client.try_clone().unwrap();
+        let expected: usize = rounds * readouts.iter().map(Vec::len).sum::<usize>();
+        // A write that waits for half a second: everything on the way stands still.
+        sender.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+        let mut stream = readouts.iter().cycle().take(rounds * readouts.len());
+        let mut taken = 0;
+        let stuck = loop {
+            let readout = stream
+                .next()
+                .expect("everything was taken from a client that reads nothing");
+            match write_some(&mut sender, readout) {
+                written if written < readout.len() => break &readout[written..],
+                written => taken += written,
             }
+        };
+        let peak = |server: &Server| server.process.memory().0;
+        assert!(taken < 100 << 20, "{mode:?}: {} MiB were taken", taken >> 20);
+        assert!(
+            peak(&head) < before + 100,
+            "{mode:?}: {} MiB, {before} before",
+            peak(&head)
+        );
+        for worker in &workers {
+            assert!(peak(worker) < 100, "{mode:?}: {} MiB", peak(worker));
         }
-        assert_eq!(received, expected + close().len());
-    });
-    assert!(peak(&head) < before + 100, "{} MiB, {before} before", peak(&head));
+        sender.set_write_timeout(None).unwrap();
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                sender.write_all(stuck).unwrap();
+                stream.for_each(|readout| sender.write_all(readout).unwrap());
+                sender.write_all(&close()).unwrap();
+            });
+            let mut buffer = vec![0; 1 << 20];
+            let mut received = 0;
+            loop {
+                match client.read(&mut buffer).unwrap() {
+                    0 => break,
+                    count => received += count,
+                }
+            }
+            assert_eq!(received, expected + close().len(), "{mode:?}: {}", head.process.said());
+        });
+        assert!(
+            peak(&head) < before + 100,
+            "{mode:?}: {} MiB, {before} before",
+            peak(&head)
+        );
+    }
 }
 
 /// Writes until it is done or nothing moves.

@@ -4,21 +4,23 @@
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
+    path::Path,
     sync::mpsc,
     thread,
 };
 
 use protocol::{
     Acquisition, Limits,
-    codec::Readers,
+    codec::{Readers, Writers},
     message_id,
     recording::{Line, Listing, Side},
-    session::{Event, Incoming},
+    session::{Event, Incoming, Outgoing},
 };
 
 use crate::{
+    client::exchange,
     compare::{Tolerance, compare},
-    process::echo,
+    process::{Server, echo},
     reconstruction::run,
     support::data,
 };
@@ -32,7 +34,8 @@ struct Recording {
 
 impl Recording {
     fn load(name: &'static str) -> Self {
-        let read = |side: &str| std::fs::read(data(&format!("wire/{name}.{side}.bin"))).unwrap();
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("protocol/tests/data");
+        let read = |side: &str| std::fs::read(folder.join(format!("{name}.{side}.bin"))).unwrap();
         Self {
             name,
             sent: read("c2s"),
@@ -168,4 +171,38 @@ fn buffers_by_encoding_space() {
 #[test]
 fn images_to_anyone() {
     as_recorded("distributed_image_default.xml", &["worker_image.0"], 2);
+}
+
+/// Nothing but image arrays to workers and back.
+const IMAGE_ARRAYS: &str = "<configuration><version>2</version>
+    <readers><reader><classname>IsmrmrdImageArrayReader</classname></reader></readers>
+    <writers><writer><classname>IsmrmrdImageArrayWriter</classname></writer></writers>
+    <stream><puredistributed>
+        <readers><reader><classname>IsmrmrdImageArrayReader</classname></reader></readers>
+        <writers><writer><classname>IsmrmrdImageArrayWriter</classname></writer></writers>
+        <purestream><gadget><classname>GenericReconPartialFourierHandlingFilterGadget</classname></gadget></purestream>
+    </puredistributed></stream></configuration>";
+
+/// What the original's distributor said to its worker, as if a client said it.
+fn as_client(sent: &[u8]) -> Vec<u8> {
+    let mut incoming = Incoming::server(Limits::default());
+    incoming.handle_bytes(sent);
+    assert!(matches!(incoming.poll_event(), Ok(Some(Event::Configuration(_)))));
+    let rest = &sent[usize::try_from(incoming.offset()).unwrap()..];
+    let mut client = Outgoing::new(Writers::none());
+    client.configuration(IMAGE_ARRAYS).unwrap();
+    [client.take().as_slice(), rest].concat()
+}
+
+#[test]
+fn image_arrays_to_anyone_and_back_byte_by_byte() {
+    let recording = Recording::load("worker_imagearray.0");
+    let (client, answer) = (as_client(&recording.sent), recording.answered.clone());
+    let (worker, conversations) = replaying(vec![recording], 1);
+    let head = Server::head(&[worker], &[]);
+    assert!(exchange(head.address, &client) == answer, "{}", head.process.said());
+    let (_, ours, recorded) = conversations.recv().unwrap();
+    assert_eq!(messages(&ours), messages(&recorded));
+    let array = recorded.len() - answer.len();
+    assert!(ours.ends_with(&recorded[array..]), "the array is another one");
 }

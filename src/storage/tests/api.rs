@@ -2,9 +2,11 @@ use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    time::Instant,
 };
 
 use super::*;
+use crate::http::HttpLimits;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_blob_is_created_and_read_by_every_route() {
@@ -202,6 +204,28 @@ async fn a_body_that_is_cut_off_or_stalls_leaves_nothing() {
     }
     let found = served.http("GET", "/v1/blobs?subject=s", b"").await.json();
     assert_eq!(found["items"].as_array().unwrap().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_past_the_bound_wait_until_idle_ones_are_closed() {
+    let http = HttpLimits {
+        connections: 2,
+        idle_seconds: 1,
+    };
+    let options = StorageServerOptions {
+        http,
+        ..StorageServerOptions::default()
+    };
+    let served = Served::new(StoreLimits::default(), options).await;
+    let started = Instant::now();
+    let address = served.server.address();
+    let idle = [
+        TcpStream::connect(address).await.unwrap(),
+        TcpStream::connect(address).await.unwrap(),
+    ];
+    assert_eq!(served.http("GET", "/healthcheck", b"").await.status, 200);
+    assert!(started.elapsed() >= Duration::from_secs(1), "{:?}", started.elapsed());
+    drop(idle);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use protocol::{
     Complex32,
     header::{AcquisitionSystemInformation, CoilLabel, MeasurementDependency, MeasurementInformation},
