@@ -114,6 +114,27 @@ async fn without_workers_the_work_is_done_here() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn messages_of_a_key_that_is_done_here_are_kept_for_nobody() {
+    let limits = DistributeLimits {
+        replay_bytes: 1,
+        ..DistributeLimits::default()
+    };
+    let holders = || map(|message: Arc<u64>| Arc::strong_count(&message));
+    let log = Log::default();
+    let events = log.clone();
+    let settings = distribute::<Arc<u64>, usize>(Vec::<AnyWorker<_, _>>::new())
+        .local(MemoryWorker::new("here", holders))
+        .limits(limits)
+        .observe(move |event| events.lock().unwrap().push(event.clone()));
+    let mut out = Vec::new();
+    let keyed = settings.keyed(by_key(|_: &Arc<u64>| 0));
+    let messages = stream::iter((0..20).map(Arc::new));
+    keyed.run_over(messages, &mut out).await.unwrap();
+    assert_eq!(out, [1; 20]);
+    assert_eq!(*log.lock().unwrap(), [Event::Local]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_workers_and_nobody_here_it_is_an_error() {
     let (_, result) = collect(distribute(vec![]).pure(), 0..20).await;
     assert_eq!(result.unwrap_err().to_string(), "distribute: no worker is left");

@@ -42,6 +42,8 @@ pub(super) struct Attempt<'a, I, O> {
     pub(super) number: u64,
     pub(super) key: &'a str,
     pub(super) address: &'a str,
+    /// Whether the worker is the one here.
+    pub(super) local: bool,
     pub(super) carried: &'a Carried,
 }
 
@@ -62,7 +64,6 @@ where
     pub(super) async fn run(
         &self,
         link: Link<I, O>,
-        local: bool,
         feed: &mut Feed<I>,
         results: &mut Output<O>,
         passed: &mut Vec<u64>,
@@ -97,7 +98,7 @@ where
             (Err(ReadError::Fatal(error)), _) => Ended::Fatal(error),
             (Err(ReadError::Wrong(error)), _) | (_, Err(error)) => Ended::Fault(error),
             (Err(ReadError::BrokenOff(interrupted)), Ok(())) => Ended::Fault(interrupted.into()),
-            (Ok(_), Ok(())) if !local && !self.carried.everything.load(Relaxed) => {
+            (Ok(_), Ok(())) if !self.local && !self.carried.everything.load(Relaxed) => {
                 Ended::Fault("closed the stream before it had everything".into())
             }
             (Ok(given), Ok(())) => match owed(given) {
@@ -120,7 +121,10 @@ where
                 Next::Gone => return Ended::Fault("its messages are no longer kept".into()),
                 Next::Fresh => match feed.next().await {
                     Some(message) => {
-                        self.shared.replay.keep(self.number, message.clone(), weigh(&message));
+                        // Where the worker here fails, nobody else is asked.
+                        if !self.local {
+                            self.shared.replay.keep(self.number, message.clone(), weigh(&message));
+                        }
                         feed.fresh += 1;
                         message
                     }

@@ -143,10 +143,11 @@ where
             number: self.number,
             key: &self.key,
             address,
+            local,
             carried,
         };
         attempt
-            .run(link, local, &mut self.feed, &mut self.output, &mut self.passed)
+            .run(link, &mut self.feed, &mut self.output, &mut self.passed)
             .await
     }
 }
