@@ -95,6 +95,18 @@ struct LimitArguments {
     /// Mebibytes of heavy messages that may wait between two gadgets.
     #[arg(long, default_value_t = 16)]
     channel_mebibytes: usize,
+    /// The most mebibytes of one message from a client.
+    #[arg(long, default_value_t = 4096)]
+    message_mebibytes: u64,
+    /// The most mebibytes of one text from a client.
+    #[arg(long, default_value_t = 16)]
+    text_mebibytes: u64,
+    /// The most dimensions of an array from a client.
+    #[arg(long, default_value_t = 16)]
+    dimensions: u64,
+    /// The most items of a list from a client.
+    #[arg(long, default_value_t = 1 << 20)]
+    list_items: u64,
 }
 
 impl LimitArguments {
@@ -110,7 +122,12 @@ impl LimitArguments {
                 messages: self.channel_messages.max(1),
                 bytes: self.channel_mebibytes.saturating_mul(1024 * 1024),
             },
-            protocol: protocol::Limits::default(),
+            protocol: protocol::Limits {
+                message_bytes: self.message_mebibytes.saturating_mul(1 << 20),
+                text_bytes: self.text_mebibytes.saturating_mul(1 << 20),
+                dimensions: self.dimensions,
+                list_items: self.list_items,
+            },
         }
     }
 }
@@ -223,5 +240,24 @@ pub(super) async fn stop_signal() {
             warn!("signals cannot be heard ({error}): the server stops only when it is killed");
             std::future::pending().await
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        limits: LimitArguments,
+    }
+
+    #[test]
+    fn bounds_that_are_not_said_are_those_of_the_library() {
+        let said = Line::try_parse_from(["gadgetron"]).unwrap().limits.limits();
+        assert_eq!(format!("{said:?}"), format!("{:?}", ServerLimits::default()));
     }
 }

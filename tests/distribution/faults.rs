@@ -13,19 +13,19 @@ use rustix::process::Signal;
 
 use crate::{
     client::{Measurement, close, exchange},
-    process::{Server, echo},
+    process::{PATIENCE, Server, echo},
     reconstruction::{Case, Finished, LINES, Mode},
     wicked::{Deed, Moment, Wicked},
 };
 
 /// One try to connect: what refuses here, refuses for good. No second worker helps a slow one out.
 const ONE_TRY: &[&str] = &["--worker-attempts", "1", "--worker-straggler", "1000000"];
-/// Silence is soon noticed, and no second worker helps out before.
+/// Silence is soon noticed, and no second worker helps out before. On a busy machine good workers take their time too.
 const IMPATIENT: &[&str] = &[
     "--worker-attempts",
     "1",
     "--worker-silence",
-    "1",
+    "3",
     "--worker-straggler",
     "1000000",
 ];
@@ -48,7 +48,7 @@ fn survives(mode: Mode, options: &[&str], deed: impl Fn(usize) -> Deed + Send + 
         .filter(|line| line.contains("worker="))
         .count();
     assert_eq!(finished.warnings().len(), 1 + quoted, "{}", finished.said);
-    wicked.wait_closed(Duration::from_secs(2));
+    wicked.wait_closed(PATIENCE);
 }
 
 fn assert_warned_once(finished: &Finished, address: SocketAddr, reason: &str) {
@@ -112,7 +112,7 @@ fn a_worker_can_be_killed_at_any_moment() {
                 "{mode:?}, {moment:?}: {}",
                 finished.said
             );
-            wicked.wait_closed(Duration::from_secs(2));
+            wicked.wait_closed(PATIENCE);
         }
     }
 }
@@ -126,7 +126,7 @@ fn a_stopped_worker_is_given_up_after_its_silence() {
         let finished = run(&case, &[stopped.address, worker.address], IMPATIENT);
         case.assert_equal(&finished);
         assert_warned_once(&finished, stopped.address, "answers no query");
-        assert!(finished.elapsed >= Duration::from_secs(1));
+        assert!(finished.elapsed >= Duration::from_secs(3));
     }
 }
 
@@ -334,7 +334,7 @@ fn repetitions(answer: &[u8]) -> Vec<u16> {
 fn a_slow_worker_holds_up_its_own_keys_and_no_others() {
     let worker = Server::start();
     // The first key goes to the first worker of the list.
-    let slow = Wicked::new(worker.address, |_| Deed::Slow(Duration::from_secs(2)));
+    let slow = Wicked::new(worker.address, |_| Deed::Slow(Duration::from_secs(4)));
     let head = Server::head(&[slow.address, worker.address], &[]);
     let shipped = Configurations::new().find(Mode::Keyed.configuration()).unwrap();
     let (spread, _sorted) = shipped.split_once("</distributed>").unwrap();
