@@ -1,6 +1,7 @@
 //! The command line: the original's options for the server, and what is ours as subcommands.
 
 mod distribution;
+mod limits;
 mod parameter;
 mod recordings;
 mod server;

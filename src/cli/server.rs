@@ -5,7 +5,6 @@ use std::{
     net::IpAddr,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
 use clap::Args;
@@ -14,13 +13,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{Outcome, Parameter, distribution, parameter, storage::StorageArguments};
+use super::{Outcome, Parameter, distribution, limits::LimitArguments, parameter, storage::StorageArguments};
 use crate::{
     assemble::{Plan, lines},
     configurations::Configurations,
     distribution::DistributionArguments,
     relay::{AnnounceOptions, announce},
-    server::{self, ServerLimits, Services, info as about},
+    server::{self, Services, info as about},
     stream_mode,
 };
 
@@ -66,70 +65,6 @@ pub(crate) struct ServerArguments {
     limits: LimitArguments,
     #[command(flatten)]
     distribution: DistributionArguments,
-}
-
-/// The server's bounds. (Ours.)
-#[derive(Debug, Args)]
-struct LimitArguments {
-    /// Connections at a time; more wait.
-    #[arg(long, default_value_t = 256)]
-    max_connections: usize,
-    /// Seconds a client may take for configuration and header.
-    #[arg(long, default_value_t = 60)]
-    handshake_timeout: u64,
-    /// Seconds a client that owes data may be silent.
-    #[arg(long, default_value_t = 1800)]
-    idle_timeout: u64,
-    /// Seconds a client may leave what waits for it unread.
-    #[arg(long, default_value_t = 600)]
-    stall_timeout: u64,
-    /// Seconds the rest of what a client sends is still read after an error.
-    #[arg(long, default_value_t = 10)]
-    linger: u64,
-    /// Seconds running connections may go on after the server was told to stop.
-    #[arg(long, default_value_t = 30)]
-    drain: u64,
-    /// Messages that may wait between two gadgets.
-    #[arg(long, default_value_t = 32)]
-    channel_messages: usize,
-    /// Mebibytes of heavy messages that may wait between two gadgets.
-    #[arg(long, default_value_t = 16)]
-    channel_mebibytes: usize,
-    /// The most mebibytes of one message from a client.
-    #[arg(long, default_value_t = 4096)]
-    message_mebibytes: u64,
-    /// The most mebibytes of one text from a client.
-    #[arg(long, default_value_t = 16)]
-    text_mebibytes: u64,
-    /// The most dimensions of an array from a client.
-    #[arg(long, default_value_t = 16)]
-    dimensions: u64,
-    /// The most items of a list from a client.
-    #[arg(long, default_value_t = 1 << 20)]
-    list_items: u64,
-}
-
-impl LimitArguments {
-    fn limits(&self) -> ServerLimits {
-        ServerLimits {
-            connections: self.max_connections.clamp(1, 1 << 20),
-            handshake: Duration::from_secs(self.handshake_timeout),
-            idle: Duration::from_secs(self.idle_timeout),
-            stalled: Duration::from_secs(self.stall_timeout),
-            linger: Duration::from_secs(self.linger),
-            drain: Duration::from_secs(self.drain),
-            channel: engine::Capacity {
-                messages: self.channel_messages.max(1),
-                bytes: self.channel_mebibytes.saturating_mul(1024 * 1024),
-            },
-            protocol: protocol::Limits {
-                message_bytes: self.message_mebibytes.saturating_mul(1 << 20),
-                text_bytes: self.text_mebibytes.saturating_mul(1 << 20),
-                dimensions: self.dimensions,
-                list_items: self.list_items,
-            },
-        }
-    }
 }
 
 pub(super) async fn run(arguments: ServerArguments) -> Outcome {

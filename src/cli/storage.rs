@@ -7,6 +7,7 @@ use gadgets::context::{NoStorage, Storage};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::limits::mebibytes;
 use crate::{
     http::HttpLimits,
     storage::{BlobStore, Folders, LocalStorage, RemoteStorage, StorageServer, StorageServerOptions, StoreLimits},
@@ -36,6 +37,15 @@ pub(super) struct StorageArguments {
     /// Seconds a storage server elsewhere may take to answer. (Ours.)
     #[arg(long = "storage_timeout", default_value_t = 10)]
     storage_timeout: u64,
+    /// Mebibytes of one blob in the storage that is started here. (Ours.)
+    #[arg(long, default_value_t = 256)]
+    blob_mebibytes: u64,
+    /// Gibibytes of all blobs in it. (Ours.)
+    #[arg(long, default_value_t = 20)]
+    storage_gibibytes: u64,
+    /// Number of blobs in it. (Ours.)
+    #[arg(long, default_value_t = 100_000)]
+    storage_blobs: u64,
     /// Bounds on the connections of the storage server that is started here. (Ours.)
     #[command(flatten)]
     http: HttpLimits,
@@ -120,8 +130,13 @@ impl StorageArguments {
             database: self.database_dir.unwrap_or_else(|| home.join("database")),
             blobs: self.storage_dir.unwrap_or_else(|| home.join("data")),
         };
+        let limits = StoreLimits {
+            blob_bytes: mebibytes(self.blob_mebibytes),
+            total_bytes: mebibytes(self.storage_gibibytes.saturating_mul(1024)),
+            blobs: self.storage_blobs,
+        };
         let opening = folders.clone();
-        let opened = tokio::task::spawn_blocking(move || BlobStore::open(&opening, StoreLimits::default())).await;
+        let opened = tokio::task::spawn_blocking(move || BlobStore::open(&opening, limits)).await;
         let problem = match opened {
             Ok(Ok(store)) => return Some(Arc::new(store)),
             Ok(Err(error)) => error.to_string(),

@@ -1,0 +1,94 @@
+//! The options for the server's bounds.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::server::ServerLimits;
+
+/// The server's bounds. (Ours.)
+#[derive(Debug, Args)]
+pub(super) struct LimitArguments {
+    /// Connections at a time; more wait.
+    #[arg(long, default_value_t = 256)]
+    max_connections: usize,
+    /// Seconds a client may take for configuration and header.
+    #[arg(long, default_value_t = 60)]
+    handshake_timeout: u64,
+    /// Seconds a client that owes data may be silent.
+    #[arg(long, default_value_t = 1800)]
+    idle_timeout: u64,
+    /// Seconds a client may leave what waits for it unread.
+    #[arg(long, default_value_t = 600)]
+    stall_timeout: u64,
+    /// Seconds the rest of what a client sends is still read after an error.
+    #[arg(long, default_value_t = 10)]
+    linger: u64,
+    /// Seconds running connections may go on after the server was told to stop.
+    #[arg(long, default_value_t = 30)]
+    drain: u64,
+    /// Messages that may wait between two gadgets.
+    #[arg(long, default_value_t = 32)]
+    channel_messages: usize,
+    /// Mebibytes of heavy messages that may wait between two gadgets.
+    #[arg(long, default_value_t = 16)]
+    channel_mebibytes: usize,
+    /// Mebibytes of one data message.
+    #[arg(long, default_value_t = 4096)]
+    message_mebibytes: u64,
+    /// Mebibytes of one text: a configuration, a header, an image's attributes.
+    #[arg(long, default_value_t = 16)]
+    text_mebibytes: u64,
+    /// Items of a list in a message: readouts of a bucket, attributes of an image array.
+    #[arg(long, default_value_t = 1 << 20)]
+    list_items: u64,
+    /// Dimensions of an array in a message.
+    #[arg(long, default_value_t = 16)]
+    dimensions: u64,
+}
+
+impl LimitArguments {
+    pub(super) fn limits(&self) -> ServerLimits {
+        ServerLimits {
+            connections: self.max_connections.clamp(1, 1 << 20),
+            handshake: Duration::from_secs(self.handshake_timeout),
+            idle: Duration::from_secs(self.idle_timeout),
+            stalled: Duration::from_secs(self.stall_timeout),
+            linger: Duration::from_secs(self.linger),
+            drain: Duration::from_secs(self.drain),
+            channel: engine::Capacity {
+                messages: self.channel_messages.max(1),
+                bytes: self.channel_mebibytes.saturating_mul(1024 * 1024),
+            },
+            protocol: protocol::Limits {
+                message_bytes: mebibytes(self.message_mebibytes),
+                text_bytes: mebibytes(self.text_mebibytes),
+                dimensions: self.dimensions,
+                list_items: self.list_items,
+            },
+        }
+    }
+}
+
+pub(super) fn mebibytes(count: u64) -> u64 {
+    count.saturating_mul(1 << 20)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        limits: LimitArguments,
+    }
+
+    #[test]
+    fn the_options_have_the_defaults_of_the_library() {
+        let limits = Line::parse_from(["gadgetron"]).limits.limits();
+        assert_eq!(format!("{limits:?}"), format!("{:?}", ServerLimits::default()));
+    }
+}
