@@ -35,6 +35,8 @@ fn main() {
         .build()
         .expect("a runtime");
     let mut latencies = runtime.block_on(measure(images));
+    let worst = latencies.iter().enumerate().max_by_key(|(_, latency)| **latency);
+    let (worst, first) = (worst.map_or(0, |(image, _)| image), latencies[0]);
     latencies.sort();
     let at = |share: f64| latencies[((latencies.len() - 1) as f64 * share).round() as usize];
     #[expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
@@ -44,6 +46,7 @@ fn main() {
             latencies.len()
         );
         println!("  p50 {:?}   p99 {:?}   max {:?}", at(0.5), at(0.99), at(1.0));
+        println!("  the first image {first:?}, the slowest is image {worst}");
         println!("  from the image's last readout: {INTERVAL:?} more (the trigger waits for the next repetition)");
     }
 }

@@ -62,8 +62,8 @@ struct Arguments {
     /// Compress readouts to so many bits for each value, 1 to 31 [0: do not compress].
     #[arg(short = 'P', long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=31))]
     precision: u8,
-    /// Compress readouts so that no value is off by more than this [0: do not compress]. Noise statistics of the
-    /// server are not asked for: sigma is taken to be 1.
+    /// Compress readouts so that no value is off by more than this fraction of the noise [0: do not compress]. The server
+    /// is asked for the noise scan that the data depend on; where it has none, sigma is taken to be 1.
     #[arg(short = 'T', long, default_value_t = 0.0)]
     tolerance: f32,
     /// Compress with ZFP, which this client cannot.
@@ -127,6 +127,63 @@ fn compression(arguments: &Arguments) -> Result<Option<Precision>, String> {
     }
 }
 
+/// Where compression follows the noise, the server says how much of it there is; without its answer sigma is 1.
+async fn with_noise(
+    precision: Precision,
+    request: &Request,
+    arguments: &Arguments,
+) -> Result<Precision, Box<dyn std::error::Error>> {
+    let (
+        Precision::Tolerance(fraction),
+        Request::Reconstruction {
+            measurement: Some(file),
+            ..
+        },
+    ) = (precision, request)
+    else {
+        return Ok(precision);
+    };
+    let (reader, writer) = connect(arguments).await?.into_split();
+    let known = client::noise_statistics(reader, writer, file.header_xml(), settings(arguments)).await;
+    Ok(match known {
+        Ok(Some(noise)) => {
+            if arguments.verbose {
+                say(&format!(
+                    "the noise of these data: standard deviation {} or more at {} us a sample",
+                    noise.least_sigma, noise.dwell_time_us
+                ));
+            }
+            Precision::Noise {
+                fraction,
+                sigma: noise.least_sigma,
+                dwell_time_us: noise.dwell_time_us,
+            }
+        }
+        Ok(None) => {
+            say(
+                "the server knows of no noise scan for these data: the tolerance is that of values, not of their noise",
+            );
+            precision
+        }
+        Err(error) => {
+            say(&format!("{error}; the tolerance is that of values, not of their noise"));
+            precision
+        }
+    })
+}
+
+async fn connect(arguments: &Arguments) -> Result<tokio::net::TcpStream, client::ConnectError> {
+    let timeout = Duration::from_millis(arguments.timeout);
+    client::connect(&arguments.address, arguments.port, timeout).await
+}
+
+fn settings(arguments: &Arguments) -> Settings {
+    Settings {
+        silence: (arguments.silence > 0).then(|| Duration::from_millis(arguments.silence)),
+        ..Settings::default()
+    }
+}
+
 async fn job(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let group = arguments.out_group.clone().unwrap_or_else(date_and_time);
     let (request, items) = request(arguments)?;
@@ -145,18 +202,15 @@ async fn job(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
             arguments.outfile.display(),
         ));
     }
+    let compression = match compression(arguments)? {
+        Some(precision) => Some(with_noise(precision, &request, arguments).await?),
+        None => None,
+    };
     let started = Instant::now();
-    let stream = client::connect(
-        &arguments.address,
-        arguments.port,
-        Duration::from_millis(arguments.timeout),
-    )
-    .await?;
-    let (reader, writer) = stream.into_split();
+    let (reader, writer) = connect(arguments).await?.into_split();
     let settings = Settings {
-        silence: (arguments.silence > 0).then(|| Duration::from_millis(arguments.silence)),
-        compression: compression(arguments)?,
-        ..Settings::default()
+        compression,
+        ..settings(arguments)
     };
     let progress = Arc::new(Progress::default());
     let output = OutputFiles::new(&arguments.outfile, &group);

@@ -5,6 +5,7 @@
 //! bounded queues lie between them and the connection.
 
 mod connect;
+mod noise;
 mod output;
 mod receive;
 mod send;
@@ -22,6 +23,7 @@ use protocol::{
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use connect::{ConnectError, connect};
+pub use noise::{NoiseStatistics, noise_statistics};
 pub use output::{Discard, Output, OutputFiles};
 pub use receive::Received;
 
@@ -32,6 +34,13 @@ use crate::files::{FileError, RawDataFile};
 pub enum Request {
     /// A question about the server, such as `gadgetron::info`.
     Query(String),
+    /// A configuration that answers from what the server knows of this header's patient; no data are sent.
+    Question {
+        /// What to ask.
+        configuration: ConfigurationChoice,
+        /// The header, as XML.
+        header: String,
+    },
     /// A reconstruction. Without a measurement the server runs the configuration on nothing (the original's `-q`).
     Reconstruction {
         /// What to do with the data.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use protocol::{Acquisition, Waveform, codec::Writers, session::Outgoing};
+use protocol::{Acquisition, Waveform, codec::Writers, error::EncodeError, session::Outgoing};
 use tokio::{
     io::{AsyncWrite, AsyncWriteExt},
     sync::mpsc,
@@ -69,14 +69,15 @@ impl Batch {
 fn encode(batch: &mut Batch, request: Request, progress: &Progress) -> Result<(), ClientError> {
     match request {
         Request::Query(question) => batch.outgoing.query(0, &question),
+        Request::Question { configuration, header } => {
+            put(&configuration, &mut batch.outgoing)?;
+            batch.outgoing.header(&header)?;
+        }
         Request::Reconstruction {
             configuration,
             measurement,
         } => {
-            match configuration {
-                ConfigurationChoice::Named(name) => batch.outgoing.configuration_name(&name)?,
-                ConfigurationChoice::Text(text) => batch.outgoing.configuration(&text)?,
-            }
+            put(&configuration, &mut batch.outgoing)?;
             if let Some(file) = measurement {
                 batch.outgoing.header(file.header_xml())?;
                 // So that the server can begin to build the graph.
@@ -103,4 +104,11 @@ fn encode(batch: &mut Batch, request: Request, progress: &Progress) -> Result<()
     batch.outgoing.close();
     batch.pass_on();
     Ok(())
+}
+
+fn put(configuration: &ConfigurationChoice, outgoing: &mut Outgoing) -> Result<(), EncodeError> {
+    match configuration {
+        ConfigurationChoice::Named(name) => outgoing.configuration_name(name),
+        ConfigurationChoice::Text(text) => outgoing.configuration(text),
+    }
 }

@@ -6,6 +6,7 @@ use crate::{
     http,
     measurement::{IMAGES, NOISE, Says, Scanner, difference, pixels},
     process::{Server, blobs, scratch},
+    support::process::succeed,
 };
 
 /// Images differ by no more where both were whitened with the same covariance, once as it was computed and once as it was
@@ -98,6 +99,27 @@ fn a_server_with_another_ones_storage_finds_it_too() {
     for server in [&storing, &asking] {
         assert!(difference(&image(server, &files.image), &own) < SAME);
     }
+}
+
+#[test]
+fn a_client_compresses_as_far_as_the_stored_noise_allows() {
+    let folder = scratch();
+    let server = Server::storing_in(folder.path());
+    let files = files(folder.path(), &Scanner::new(1.0), "compressed", STRUCTURED, true);
+    let compressed = |name: &str| {
+        let output = folder.path().join(name);
+        let mut client = server.client();
+        client.args(["-v", "-T", "0.5", "-c", IMAGES, "-G", "images", "-f"]);
+        let ended = succeed(client.arg(&files.image).arg("-o").arg(&output));
+        (pixels(&output), String::from_utf8(ended.stderr).unwrap())
+    };
+    let (_, words) = compressed("before.h5");
+    assert!(words.contains("knows of no noise scan"), "{words}");
+    server.run(&files.noise, NOISE, &files.noise.with_extension("nothing.h5"));
+    let (pixels, words) = compressed("after.h5");
+    assert!(words.contains("the noise of these data"), "{words}");
+    let off = difference(&pixels, &image(&server, &files.image));
+    assert!(off > 0.0 && off < 0.1, "{off}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Child, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 use rustix::process::Signal;
@@ -58,9 +58,14 @@ impl Server {
         self.storage.expect("this server stores")
     }
 
+    /// A client of this server.
+    pub(crate) fn client(&self) -> Command {
+        client(self.address.port())
+    }
+
     /// A client's job that is under way.
     pub(crate) fn begin(&self, input: &Path, configuration: &str, output: &Path) -> Child {
-        client(self.address.port())
+        self.client()
             .args(["--allow-nothing", "-c", configuration, "-G", "images", "-f"])
             .arg(input)
             .arg("-o")

@@ -13,10 +13,8 @@
 //! - A stored covariance without, or with too few, coil labels is used as it is (the original measures without whitening).
 //! - The measurement's id may have any form, and be absent; storage that fails costs the whitening, not the measurement.
 
-use std::sync::Arc;
-
 use engine::{BoxError, Gadget, Input, Output};
-use protocol::{Acquisition, IsmrmrdHeader, acquisition::flag};
+use protocol::{Acquisition, acquisition::flag};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::{
@@ -171,7 +169,7 @@ impl NoiseAdjust {
                 covariance.map_err(|error| format!("noisecovariancein: {file}: {error}"))?,
             ));
         }
-        let Some(id) = noise_measurement(&self.context.header).map(str::to_owned) else {
+        let Some(id) = self.context.header.noise_measurement().map(str::to_owned) else {
             return Ok(None);
         };
         let (storage, header) = (self.context.storage.clone(), self.context.header.clone());
@@ -237,15 +235,6 @@ impl NoiseAdjust {
             Ok(())
         })
     }
-}
-
-/// The id of the noise measurement that the measurement of `header` depends on.
-fn noise_measurement(header: &Arc<IsmrmrdHeader>) -> Option<&str> {
-    let dependencies = &header.measurement_information.as_ref()?.measurement_dependency;
-    let noise = dependencies
-        .iter()
-        .find(|dependency| dependency.dependency_type.eq_ignore_ascii_case("noise"));
-    noise.map(|dependency| dependency.measurement_id.as_str())
 }
 
 #[cfg(test)]

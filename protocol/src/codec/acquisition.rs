@@ -120,7 +120,7 @@ impl Codec for AcquisitionCodec {
                 .iter()
                 .flat_map(|sample| [sample.re, sample.im])
                 .collect();
-            if nhlbi::encode(&values, precision, &mut block) {
+            if nhlbi::encode(&values, precision, header.sample_time_us, &mut block) {
                 header.set_flag(flag::COMPRESSION2);
             }
         }

@@ -12,6 +12,15 @@ use crate::error::Failure;
 pub enum Precision {
     /// The largest error of a value, in the units of the samples.
     Tolerance(f32),
+    /// The largest error of a value as a fraction of the noise in it.
+    Noise {
+        /// The fraction.
+        fraction: f32,
+        /// Standard deviation of the noise as it was measured, in the units of the samples.
+        sigma: f32,
+        /// Time between two samples of that measurement, in microseconds; 0 where it is not known.
+        dwell_time_us: f32,
+    },
     /// Bits of a value, 1 to 31.
     Bits(u8),
 }
@@ -79,14 +88,14 @@ fn unpack(packed: &[u8], elements: u64, bits: u8, scale: f32) -> Vec<f32> {
         .collect()
 }
 
-/// Appends the block of these values with its length (32 bits) before it. Where the values cannot be compressed as
+/// Appends the block of these values, which were sampled so far apart, with its length (32 bits) before it. Where the values cannot be compressed as
 /// wanted (none at all, not finite, or too wide a range for the tolerance), nothing is appended and `false` comes back.
-pub(super) fn encode(values: &[f32], precision: Precision, out: &mut Vec<u8>) -> bool {
+pub(super) fn encode(values: &[f32], precision: Precision, sample_time_us: f32, out: &mut Vec<u8>) -> bool {
     let largest = values.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
     if values.is_empty() || !values.iter().all(|value| value.is_finite()) {
         return false;
     }
-    let Some(bits) = bits_for(precision, largest) else {
+    let Some(bits) = bits_for(precision, sample_time_us, largest) else {
         return false;
     };
     let Some(scale) = scale_for(bits, largest) else {
@@ -105,22 +114,35 @@ pub(super) fn encode(values: &[f32], precision: Precision, out: &mut Vec<u8>) ->
     true
 }
 
-fn bits_for(precision: Precision, largest: f32) -> Option<u8> {
+fn bits_for(precision: Precision, sample_time_us: f32, largest: f32) -> Option<u8> {
     let bits = match precision {
         Precision::Bits(bits) => bits,
-        Precision::Tolerance(tolerance) => {
-            // What single precision itself loses is part of the tolerance.
-            let epsilon = largest - largest.next_down().max(0.0);
-            let scale = (0.5 / f64::from(tolerance - epsilon)) as f32;
-            let highest = (scale * largest).ceil();
-            if !(tolerance > epsilon && highest.is_finite() && highest < 2_f32.powi(31)) {
-                return None;
-            }
-            let magnitude = u32::BITS - (highest as u32).leading_zeros();
-            u8::try_from(magnitude + 1).ok()?
+        Precision::Tolerance(tolerance) => bits_within(tolerance, largest)?,
+        Precision::Noise {
+            fraction,
+            sigma,
+            dwell_time_us,
+        } => {
+            // The power of noise is that of the bandwidth it came through, which is the inverse of the time between two
+            // samples. (The original multiplies by that time once more, so that its errors depend on the unit of time.)
+            let known = dwell_time_us > 0.0 && sample_time_us > 0.0;
+            let bandwidths = if known { dwell_time_us / sample_time_us } else { 1.0 };
+            bits_within(fraction * sigma * bandwidths.sqrt(), largest)?
         }
     };
     (1..=MOST_BITS).contains(&bits).then_some(bits)
+}
+
+fn bits_within(tolerance: f32, largest: f32) -> Option<u8> {
+    // What single precision itself loses is part of the tolerance.
+    let epsilon = largest - largest.next_down().max(0.0);
+    let scale = (0.5 / f64::from(tolerance - epsilon)) as f32;
+    let highest = (scale * largest).ceil();
+    if !(tolerance > epsilon && highest.is_finite() && highest < 2_f32.powi(31)) {
+        return None;
+    }
+    let magnitude = u32::BITS - (highest as u32).leading_zeros();
+    u8::try_from(magnitude + 1).ok()
 }
 
 /// The largest scale at which no value exceeds the range of so many bits, rounding included.
@@ -170,7 +192,7 @@ mod tests {
     #[test]
     fn three_bits_are_packed_from_the_lowest_bit_up() {
         let mut out = Vec::new();
-        assert!(encode(&[3.0, -3.0, 1.0], Precision::Bits(3), &mut out));
+        assert!(encode(&[3.0, -3.0, 1.0], Precision::Bits(3), 0.0, &mut out));
         let block = [15, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 128, 63, 3, 0b0110_1011, 0];
         assert_eq!(out, block);
         assert_eq!(decoded(&out, 3).unwrap(), [3.0, -3.0, 1.0]);
@@ -186,7 +208,7 @@ mod tests {
             (&[1.0][..], Precision::Tolerance(0.0)),
             (&[1.0][..], Precision::Bits(32)),
         ] {
-            assert!(!encode(values, precision, &mut out), "{values:?} {precision:?}");
+            assert!(!encode(values, precision, 0.0, &mut out), "{values:?} {precision:?}");
         }
         assert!(out.is_empty());
     }
@@ -194,7 +216,7 @@ mod tests {
     #[test]
     fn a_block_that_is_too_short_or_counts_wrongly_is_refused() {
         let mut out = Vec::new();
-        assert!(encode(&[1.0; 16], Precision::Bits(16), &mut out));
+        assert!(encode(&[1.0; 16], Precision::Bits(16), 0.0, &mut out));
         assert!(matches!(decoded(&out, 15), Err(Failure::Fault { .. })));
         assert!(matches!(
             decoded(&out[..out.len() - 1], 16),
@@ -204,6 +226,20 @@ mod tests {
         assert!(matches!(decoded(&out, 16), Err(Failure::Fault { .. })));
     }
 
+    #[test]
+    fn noise_grows_with_the_bandwidth_and_so_does_the_tolerance() {
+        let noise = |dwell_time_us| Precision::Noise {
+            fraction: 0.1,
+            sigma: 2.0,
+            dwell_time_us,
+        };
+        for (precision, tolerance) in [(noise(20.0), 0.4), (noise(5.0), 0.2), (noise(0.0), 0.2)] {
+            let bits = |precision| bits_for(precision, 5.0, 100.0);
+            assert_eq!(bits(precision), bits(Precision::Tolerance(tolerance)), "{precision:?}");
+        }
+        assert_eq!(bits_for(noise(20.0), 0.0, 100.0), bits_within(0.2, 100.0));
+    }
+
     proptest! {
         #[test]
         fn the_error_stays_below_the_tolerance(
@@ -211,7 +247,7 @@ mod tests {
             tolerance in 0.001_f32..10.0,
         ) {
             let mut out = Vec::new();
-            prop_assert!(encode(&values, Precision::Tolerance(tolerance), &mut out));
+            prop_assert!(encode(&values, Precision::Tolerance(tolerance), 0.0, &mut out));
             let decoded = decoded(&out, values.len()).unwrap();
             for (value, back) in values.iter().zip(&decoded) {
                 prop_assert!((value - back).abs() <= tolerance, "{value} came back as {back}");

@@ -39,6 +39,17 @@ pub struct IsmrmrdHeader {
     pub unknown: Vec<Element>,
 }
 
+impl IsmrmrdHeader {
+    /// The id of the noise measurement that this one depends on.
+    pub fn noise_measurement(&self) -> Option<&str> {
+        let dependencies = &self.measurement_information.as_ref()?.measurement_dependency;
+        let noise = dependencies
+            .iter()
+            .find(|dependency| dependency.dependency_type.eq_ignore_ascii_case("noise"));
+        noise.map(|dependency| dependency.measurement_id.as_str())
+    }
+}
+
 /// `subjectInformation`.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[expect(missing_docs, reason = "the names are the schema's")]

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use protocol::{
     Complex32,
     header::{AcquisitionSystemInformation, CoilLabel, MeasurementDependency, MeasurementInformation},

@@ -1,10 +1,15 @@
 //! Element tree to configuration, both dialects, gathering all errors.
 
+mod elements;
+mod external;
+
+use elements::Parser;
+
 use super::{
     Component, Configuration, ConfigurationError, ConfigurationProblem as Problem, Dialect, Distributed, Endpoint,
-    External, ExternalAction, Node, Parallel, ParallelProcess, Position, Property, PureDistributed, Stream, references,
+    Node, Parallel, ParallelProcess, Property, PureDistributed, Stream, references,
 };
-use crate::xml::{self, Child, Element, Limits, Scope};
+use crate::xml::{self, Element, Limits, Scope};
 
 impl Configuration {
     /// Reads a configuration of either dialect; all that is wrong with it comes back.
@@ -47,129 +52,7 @@ const NODES: [&str; 6] = [
     "parallelprocess",
 ];
 
-#[derive(Default)]
-struct Parser {
-    errors: Vec<ConfigurationError>,
-    scope: Scope,
-}
-
 impl Parser {
-    fn error(&mut self, position: Position, problem: Problem) {
-        self.errors.push(ConfigurationError { position, problem });
-    }
-
-    /// The child elements, checked to be `known` ones.
-    fn children<'a>(&mut self, parent: &'a Element, known: &[&str]) -> Vec<&'a Element> {
-        let mut elements = Vec::new();
-        for child in &parent.children {
-            match child {
-                Child::Element(element) if known.contains(&element.name.as_str()) => elements.push(element),
-                Child::Element(element) => self.error(
-                    element.position,
-                    Problem::UnknownElement {
-                        element: element.name.clone(),
-                        parent: parent.name.clone(),
-                        expected: list(known),
-                    },
-                ),
-                // The original overlooks it, and configurations in use contain some.
-                Child::Text(_) => {}
-            }
-        }
-        elements
-    }
-
-    /// Checks that there are no attributes but `known` ones and those of XML itself.
-    fn attributes(&mut self, element: &Element, known: &[&str]) {
-        for (name, _) in &element.attributes {
-            if !known.contains(&name.as_str()) && name != "xmlns" && !name.contains(':') {
-                self.error(
-                    element.position,
-                    Problem::UnknownAttribute {
-                        attribute: name.clone(),
-                        element: element.name.clone(),
-                        expected: list(known),
-                    },
-                );
-            }
-        }
-    }
-
-    /// The one child of this name; a second is an error.
-    fn single<'a>(&mut self, parent: &Element, children: &[&'a Element], name: &str) -> Option<&'a Element> {
-        let mut found = children.iter().copied().filter(|element| element.name == name);
-        let first = found.next();
-        for second in found {
-            self.error(
-                second.position,
-                Problem::Second {
-                    element: name.to_owned(),
-                    parent: parent.name.clone(),
-                },
-            );
-        }
-        first
-    }
-
-    fn needed<'a>(&mut self, parent: &Element, children: &[&'a Element], name: &'static str) -> Option<&'a Element> {
-        let found = self.single(parent, children, name);
-        if found.is_none() {
-            let parent_name = parent.name.clone();
-            self.error(
-                parent.position,
-                Problem::Missing {
-                    element: name,
-                    parent: parent_name,
-                },
-            );
-        }
-        found
-    }
-
-    /// The trimmed text of the one child of this name, empty where there is none.
-    fn text(&mut self, parent: &Element, children: &[&Element], name: &str) -> String {
-        match self.single(parent, children, name) {
-            Some(element) => self.plain(element).trim().to_owned(),
-            None => String::new(),
-        }
-    }
-
-    /// The text of an element that holds nothing else.
-    fn plain(&mut self, element: &Element) -> String {
-        for child in element.elements() {
-            self.error(
-                child.position,
-                Problem::UnknownElement {
-                    element: child.name.clone(),
-                    parent: element.name.clone(),
-                    expected: "text".to_owned(),
-                },
-            );
-        }
-        element.text()
-    }
-
-    fn number<T: std::str::FromStr>(
-        &mut self,
-        position: Position,
-        what: &str,
-        text: &str,
-        expected: &'static str,
-    ) -> Option<T> {
-        let number = text.trim().parse().ok();
-        if number.is_none() {
-            self.error(
-                position,
-                Problem::Value {
-                    what: what.to_owned(),
-                    found: text.to_owned(),
-                    expected,
-                },
-            );
-        }
-        number
-    }
-
     fn version_2(&mut self, root: &Element) -> Configuration {
         self.scope = Scope::default().inside(root);
         let children = self.children(root, &["version", "readers", "writers", "stream"]);
@@ -366,123 +249,5 @@ impl Parser {
             stream: self.needed_stream(element, &children, "purestream"),
             position: element.position,
         }
-    }
-
-    fn external(&mut self, element: &Element) -> External {
-        self.attributes(element, &[]);
-        let known = ["execute", "connect", "configuration", "readers", "writers"];
-        let children = self.children(element, &known);
-        let (readers, writers) = self.endpoints(element, &children);
-        let mut configuration = self.single(element, &children, "configuration").cloned();
-        if let Some(configuration) = &mut configuration {
-            self.scope.detach(configuration);
-        }
-        External {
-            action: self.action(element, &children),
-            configuration,
-            readers,
-            writers,
-            position: element.position,
-        }
-    }
-
-    fn action(&mut self, element: &Element, children: &[&Element]) -> ExternalAction {
-        let execute = self.single(element, children, "execute");
-        let connect = self.single(element, children, "connect");
-        let attribute = |element: &Element, name| element.attribute(name).unwrap_or_default().to_owned();
-        match (execute, connect) {
-            (Some(execute), None) => {
-                self.attributes(execute, &["name", "type", "target"]);
-                let target = attribute(execute, "target");
-                ExternalAction::Execute {
-                    name: attribute(execute, "name"),
-                    kind: attribute(execute, "type"),
-                    target: (!target.is_empty()).then_some(target),
-                }
-            }
-            (None, Some(connect)) => {
-                self.attributes(connect, &["address", "port"]);
-                let address = attribute(connect, "address");
-                let port = attribute(connect, "port");
-                ExternalAction::Connect {
-                    address: if address.is_empty() {
-                        "localhost".to_owned()
-                    } else {
-                        address
-                    },
-                    port: self
-                        .number(connect.position, "port", &port, "a port from 0 to 65535")
-                        .unwrap_or_default(),
-                }
-            }
-            (execute, second) => {
-                let parent = element.name.clone();
-                let problem = match (execute, second) {
-                    (Some(_), Some(second)) => Problem::Second {
-                        element: second.name.clone(),
-                        parent,
-                    },
-                    _ => Problem::Missing {
-                        element: "execute> or <connect",
-                        parent,
-                    },
-                };
-                self.error(element.position, problem);
-                ExternalAction::Connect {
-                    address: String::new(),
-                    port: 0,
-                }
-            }
-        }
-    }
-
-    /// Gadgets that ran Python inside of the server are external programs today; their properties become the
-    /// program's configuration.
-    fn legacy_python(&mut self, stream: &mut Stream) {
-        for node in &mut stream.nodes {
-            let Node::Gadget(gadget) = node else { continue };
-            if gadget.dll != "gadgetron_python" || gadget.class != "PythonGadget" {
-                continue;
-            }
-            let mut value = |name: &'static str| {
-                let property = gadget.properties.iter().rev().find(|property| property.name == name);
-                if property.is_none() {
-                    let parent = "gadget".to_owned();
-                    let problem = Problem::Missing { element: name, parent };
-                    self.errors.push(ConfigurationError {
-                        position: gadget.position,
-                        problem,
-                    });
-                }
-                property.map(|property| property.value.clone()).unwrap_or_default()
-            };
-            let action = ExternalAction::Execute {
-                name: value("python_module"),
-                kind: "python".to_owned(),
-                target: Some(value("python_class")),
-            };
-            let mut configuration = Element::new("configuration");
-            for Property { name, value, position } in &gadget.properties {
-                let mut property = Element::new("property");
-                property.attributes = vec![("name".into(), name.clone()), ("value".into(), value.clone())];
-                property.position = *position;
-                configuration.children.push(Child::Element(property));
-            }
-            *node = Node::External(External {
-                action,
-                configuration: Some(configuration),
-                readers: Vec::new(),
-                writers: Vec::new(),
-                position: gadget.position,
-            });
-        }
-    }
-}
-
-fn list(names: &[&str]) -> String {
-    match names {
-        [] => "none".to_owned(),
-        [name] => (*name).to_owned(),
-        [names @ .., last] => format!("{} or {last}", names.join(", ")),
     }
 }
