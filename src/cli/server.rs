@@ -177,22 +177,3 @@ pub(super) async fn stop_signal() {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::*;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        limits: LimitArguments,
-    }
-
-    #[test]
-    fn bounds_that_are_not_said_are_those_of_the_library() {
-        let said = Line::try_parse_from(["gadgetron"]).unwrap().limits.limits();
-        assert_eq!(format!("{said:?}"), format!("{:?}", ServerLimits::default()));
-    }
-}
