@@ -25,6 +25,7 @@ mod piped;
 mod quantitative;
 mod real_time;
 mod served;
+mod streams;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 

@@ -9,10 +9,15 @@
 //! downstream compression too. Maps have as many N and S as the calibration data, in headers too. Calibration lines that are
 //! missing are left out of the fit (there their zeros are taken for signal); calibration data that are undersampled
 //! themselves, and accelerated data of one channel, are errors.
+//!
+//! Parameters of the command line (`--parameter gfactor=FILE`) name files for what is made on the way: `recon_header`,
+//! `coil_map`, `gfactor`, `reconed_images`, `waveform`.
+
+use std::sync::Arc;
 
 use engine::{BoxError, Gadget, Input, Output};
 use num_complex::Complex32;
-use protocol::{BufferedData, ImageArray};
+use protocol::{BufferedData, ImageArray, IsmrmrdHeader};
 use rayon::prelude::*;
 
 use super::{
@@ -23,6 +28,7 @@ use super::{
     reconstruction::{NotCalibrated, Setting, Space},
     roles::Role,
     snr::Undersampling,
+    streams::{self, Streams},
     work,
 };
 use crate::{
@@ -80,6 +86,17 @@ pub struct CartesianGrappa {
     setting: Setting,
     /// What the last calibration data of each encoding space gave.
     calibrated: Vec<Option<Frames>>,
+    header: Arc<IsmrmrdHeader>,
+    streams: Streams,
+}
+
+/// What calibration data give.
+struct Calibrated {
+    coefficients: Frames,
+    /// With acceleration.
+    gfactor: Option<Frames>,
+    /// Where somebody wants to see them.
+    maps: Option<Frames>,
 }
 
 impl Configured for CartesianGrappa {
@@ -89,6 +106,8 @@ impl Configured for CartesianGrappa {
         let setting = Setting::new(&context.header, p.image_series, method);
         Ok(Self {
             calibrated: setting.for_each_space(),
+            header: context.header.clone(),
+            streams: Streams::new(context),
             setting,
             properties: p,
         })
@@ -106,18 +125,29 @@ impl Gadget for CartesianGrappa {
 impl CartesianGrappa {
     fn reconstruct(&mut self, message: ReconDataWithWaveforms) -> Result<Vec<ImageArray>, BoxError> {
         let mut arrays = Vec::new();
+        self.streams.header(&self.header)?;
+        self.streams.waveforms(&message.waveforms)?;
         for space in self.setting.spaces(message.data) {
             let mut space = space?;
             let number = space.number;
-            let mut gfactor = None;
+            let (mut gfactor, mut maps) = (None, None);
             if let Some(reference) = space.reference.take() {
-                let (coefficients, map) = self.calibrate(&reference, &space)?;
-                self.calibrated[number] = Some(coefficients);
-                gfactor = map;
+                let calibrated = self.calibrate(&reference, &space)?;
+                self.calibrated[number] = Some(calibrated.coefficients);
+                (gfactor, maps) = (calibrated.gfactor, calibrated.maps);
             }
             let coefficients = self.calibrated[number].as_ref().ok_or(NotCalibrated(number))?;
             let images = unwrap(&mut space, coefficients)?;
             let image = self.setting.described(images, &space, &message.waveforms);
+            if let Some(maps) = maps {
+                self.streams
+                    .images(streams::COIL_MAP, &describe::with_pixels(&image, maps))?;
+            }
+            if let Some(map) = gfactor.as_ref().filter(|_| self.streams.wants(streams::GFACTOR)) {
+                let map = describe::with_pixels(&image, map.clone());
+                self.streams.real_images(streams::GFACTOR, &map)?;
+            }
+            self.streams.images(streams::IMAGES, &image)?;
             let mut send = |array, series, role| arrays.push(self.setting.announced(array, &space, series, role));
             if let Some(map) = gfactor.as_ref().filter(|_| self.properties.send_gfactor) {
                 send(describe::with_pixels(&image, map.clone()), [10, 2], Role::Gfactor);
@@ -135,16 +165,21 @@ impl CartesianGrappa {
     }
 
     /// Unmixing coefficients for every frame of the calibration data, and with acceleration the g-factor.
-    fn calibrate(&self, reference: &BufferedData, space: &Space) -> Result<(Frames, Option<Frames>), BoxError> {
+    fn calibrate(&self, reference: &BufferedData, space: &Space) -> Result<Calibrated, BoxError> {
         let (recon, facts) = (space.dims.extent, &space.facts);
         let reference = Reference::of(reference, space.dims)?;
         let calibration = reference.samples();
         let channels = self.channels_to_make(calibration);
         let maps = reference.maps(channels, facts.mode, recon, self.setting.method);
+        let shown = self.streams.wants(streams::COIL_MAP).then(|| maps.clone());
         if facts.total_acceleration() == 1 {
             let mut coefficients = maps;
             coefficients.data.iter_mut().for_each(|map| *map = map.conj());
-            return Ok((coefficients, None));
+            return Ok(Calibrated {
+                coefficients,
+                gfactor: None,
+                maps: shown,
+            });
         }
         let flat = recon.e2 <= 1;
         let fit = Calibration {
@@ -189,13 +224,14 @@ impl CartesianGrappa {
             dims: Dims { cha: 1, ..dims },
             data: gfactor,
         };
-        Ok((
-            Frames {
+        Ok(Calibrated {
+            coefficients: Frames {
                 dims,
                 data: coefficients,
             },
-            Some(map),
-        ))
+            gfactor: Some(map),
+            maps: shown,
+        })
     }
 
     /// How many of the channels are reconstructed: up to the last that is not weak.

@@ -3,6 +3,10 @@
 //! [`ImageArray`] to the same; class `GenericReconFieldOfViewAdjustmentGadget`. Differences from the original: images whose
 //! readout was oversampled are interpolated too (there the result is thrown away), three-dimensional interpolation keeps
 //! the intensity, and cutting an even number of pixels to an odd one keeps the centre.
+//!
+//! `--parameter reconed_images_after_post_processing=FILE` names a file for the images it makes.
+
+use std::sync::{Mutex, PoisonError};
 
 use engine::{BoxError, PureGadget};
 use protocol::ImageArray;
@@ -10,6 +14,7 @@ use protocol::ImageArray;
 use super::{
     encodings::{self, EncodingFacts},
     limits,
+    streams::{self, Streams},
 };
 use crate::{
     Context,
@@ -32,6 +37,8 @@ const SAME_FIELD_OF_VIEW: f64 = 0.1;
 #[derive(Debug)]
 pub struct FieldOfViewAdjustment {
     encodings: Vec<EncodingFacts>,
+    /// Nothing that is sent depends on it.
+    streams: Mutex<Streams>,
 }
 
 impl Configured for FieldOfViewAdjustment {
@@ -39,6 +46,7 @@ impl Configured for FieldOfViewAdjustment {
     fn new(_: Self::Properties, context: &Context) -> Result<Self, BoxError> {
         Ok(Self {
             encodings: encodings::all(&context.header),
+            streams: Mutex::new(Streams::new(context)),
         })
     }
 }
@@ -62,6 +70,10 @@ impl PureGadget for FieldOfViewAdjustment {
             // Sizes come from 16 bit fields; larger ones would be cut off at the field's end.
             header.matrix_size = sizes.map(|size| u16::try_from(size).unwrap_or(u16::MAX));
         }
+        // A file that is half written stays as usable as it is, whatever panicked.
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        streams.images(streams::FINISHED_IMAGES, &array)?;
+        drop(streams);
         Ok(array)
     }
 }

@@ -20,6 +20,7 @@ mod reconstruction;
 pub mod reference_prep;
 mod roles;
 mod snr;
+mod streams;
 mod work;
 
 use crate::registry::Entry;

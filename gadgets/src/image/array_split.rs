@@ -44,13 +44,14 @@ impl Gadget for ImageArraySplit {
 /// An array whose parts do not belong together.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an image array of shape {data:?} with headers of shape {headers:?} and {meta} meta attributes")]
-struct WrongShape {
+pub(crate) struct WrongShape {
     data: Vec<usize>,
     headers: Vec<usize>,
     meta: usize,
 }
 
-fn split(array: ImageArray) -> Result<impl Iterator<Item = Image<Complex32>>, WrongShape> {
+/// The images of an array, N fastest, slices slowest.
+pub(crate) fn split(array: ImageArray) -> Result<impl Iterator<Item = Image<Complex32>>, WrongShape> {
     let count = array.headers.len();
     let wrong = || WrongShape {
         data: array.data.shape().into(),
