@@ -1,5 +1,7 @@
 //! `gadgetron messages` on the recordings.
 
+use std::path::Path;
+
 use super::{command::run_on, data, process::gadgetron};
 
 fn messages(arguments: &[&str]) -> (bool, Vec<String>, String) {
@@ -15,7 +17,10 @@ fn messages(arguments: &[&str]) -> (bool, Vec<String>, String) {
 #[test]
 fn every_recording_is_listed_to_its_last_byte() {
     let mut recordings = 0;
-    for entry in std::fs::read_dir(data("wire")).unwrap() {
+    // Those of workers are kept with the tests of the protocol.
+    let of_workers = Path::new(env!("CARGO_MANIFEST_DIR")).join("protocol/tests/data");
+    let folders = [data("wire"), of_workers].map(|folder| std::fs::read_dir(folder).unwrap());
+    for entry in folders.into_iter().flatten() {
         let path = entry.unwrap().path();
         let (succeeded, lines, words) = messages(&["--json", path.to_str().unwrap()]);
         assert!(succeeded, "{}: {words}", path.display());
@@ -29,7 +34,7 @@ fn every_recording_is_listed_to_its_last_byte() {
         assert_eq!(end, std::fs::metadata(&path).unwrap().len(), "{}", path.display());
         recordings += 1;
     }
-    assert!(recordings >= 16, "recordings are missing: {recordings}");
+    assert!(recordings >= 24, "recordings are missing: {recordings}");
 }
 
 #[test]
