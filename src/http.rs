@@ -21,7 +21,7 @@ use tokio::{
 /// Bounds on the connections of an HTTP server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::Args)]
 pub struct HttpLimits {
-    /// HTTP connections at a time; more wait in the system's queue.
+    /// HTTP connections at a time; more wait in the system's queue. (Ours.)
     #[arg(
         id = "http_connections",
         long = "http-connections",
@@ -29,7 +29,7 @@ pub struct HttpLimits {
         default_value_t = 256
     )]
     pub connections: usize,
-    /// Seconds without a byte after which an HTTP connection is closed.
+    /// Seconds without a byte after which an HTTP connection is closed. (Ours.)
     #[arg(id = "http_idle", long = "http-idle", value_name = "SECONDS", default_value_t = 60)]
     pub idle_seconds: u64,
 }

@@ -6,44 +6,45 @@ use clap::Args;
 
 use crate::server::ServerLimits;
 
-/// The server's bounds. (Ours.)
+/// The server's bounds.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Bounds (ours)")]
 pub(super) struct LimitArguments {
     /// Connections at a time; more wait.
-    #[arg(long, default_value_t = 256)]
+    #[arg(long, value_name = "COUNT", default_value_t = 256)]
     max_connections: usize,
     /// Seconds a client may take for configuration and header.
-    #[arg(long, default_value_t = 60)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     handshake_timeout: u64,
     /// Seconds a client that owes data may be silent.
-    #[arg(long, default_value_t = 1800)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 1800)]
     idle_timeout: u64,
     /// Seconds a client may leave what waits for it unread.
-    #[arg(long, default_value_t = 600)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     stall_timeout: u64,
     /// Seconds the rest of what a client sends is still read after an error.
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     linger: u64,
     /// Seconds running connections may go on after the server was told to stop.
-    #[arg(long, default_value_t = 30)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     drain: u64,
     /// Messages that may wait between two gadgets.
-    #[arg(long, default_value_t = 32)]
+    #[arg(long, value_name = "COUNT", default_value_t = 32)]
     channel_messages: usize,
     /// Mebibytes of heavy messages that may wait between two gadgets.
-    #[arg(long, default_value_t = 16)]
+    #[arg(long, value_name = "MIB", default_value_t = 16)]
     channel_mebibytes: usize,
     /// Mebibytes of one data message.
-    #[arg(long, default_value_t = 4096)]
+    #[arg(long, value_name = "MIB", default_value_t = 4096)]
     message_mebibytes: u64,
     /// Mebibytes of one text: a configuration, a header, an image's attributes.
-    #[arg(long, default_value_t = 16)]
+    #[arg(long, value_name = "MIB", default_value_t = 16)]
     text_mebibytes: u64,
     /// Items of a list in a message: readouts of a bucket, attributes of an image array.
-    #[arg(long, default_value_t = 1 << 20)]
+    #[arg(long, value_name = "COUNT", default_value_t = 1 << 20)]
     list_items: u64,
     /// Dimensions of an array in a message.
-    #[arg(long, default_value_t = 16)]
+    #[arg(long, value_name = "COUNT", default_value_t = 16)]
     dimensions: u64,
 }
 

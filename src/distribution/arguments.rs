@@ -11,7 +11,7 @@ use super::{Distribution, Distributors};
 
 /// Bounds on discovery, links and the spreading of work. (Ours.)
 #[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Distribution")]
+#[command(next_help_heading = "Distribution (ours)")]
 pub struct DistributionArguments {
     /// Seconds GADGETRON_REMOTE_WORKER_COMMAND may take.
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
