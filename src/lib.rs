@@ -19,6 +19,7 @@ pub mod server;
 pub mod storage;
 pub mod stream_mode;
 pub mod tap;
+mod time_span;
 
 pub use {distributed, engine, gadgets, protocol};
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::server::ServerLimits;
+use crate::{server::ServerLimits, time_span};
 
 /// The server's bounds.
 #[derive(Debug, Args)]
@@ -13,21 +13,21 @@ pub(super) struct LimitArguments {
     /// Connections at a time; more wait.
     #[arg(long, value_name = "COUNT", default_value_t = 256)]
     max_connections: usize,
-    /// Seconds a client may take for configuration and header.
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    handshake_timeout: u64,
-    /// Seconds a client that owes data may be silent.
-    #[arg(long, value_name = "SECONDS", default_value_t = 1800)]
-    idle_timeout: u64,
-    /// Seconds a client may leave what waits for it unread.
-    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
-    stall_timeout: u64,
-    /// Seconds the rest of what a client sends is still read after an error.
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
-    linger: u64,
-    /// Seconds running connections may go on after the server was told to stop.
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
-    drain: u64,
+    /// Time a client may take for configuration and header.
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = time_span::parse)]
+    handshake_timeout: Duration,
+    /// Time a client that owes data may be silent.
+    #[arg(long, value_name = "TIME", default_value = "30m", value_parser = time_span::parse)]
+    idle_timeout: Duration,
+    /// Time a client may leave what waits for it unread.
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = time_span::parse)]
+    stall_timeout: Duration,
+    /// Time the rest of what a client sends is still read after an error.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time_span::parse)]
+    linger: Duration,
+    /// Time running connections may go on after the server was told to stop.
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time_span::parse)]
+    drain: Duration,
     /// Messages that may wait between two gadgets.
     #[arg(long, value_name = "COUNT", default_value_t = 32)]
     channel_messages: usize,
@@ -52,11 +52,11 @@ impl LimitArguments {
     pub(super) fn limits(&self) -> ServerLimits {
         ServerLimits {
             connections: self.max_connections.clamp(1, 1 << 20),
-            handshake: Duration::from_secs(self.handshake_timeout),
-            idle: Duration::from_secs(self.idle_timeout),
-            stalled: Duration::from_secs(self.stall_timeout),
-            linger: Duration::from_secs(self.linger),
-            drain: Duration::from_secs(self.drain),
+            handshake: self.handshake_timeout,
+            idle: self.idle_timeout,
+            stalled: self.stall_timeout,
+            linger: self.linger,
+            drain: self.drain,
             channel: engine::Capacity {
                 messages: self.channel_messages.max(1),
                 bytes: self.channel_mebibytes.saturating_mul(1024 * 1024),

@@ -8,29 +8,30 @@ use engine::{Capacity, distribute::DistributeLimits};
 use protocol::Limits;
 
 use super::{Distribution, Distributors};
+use crate::time_span;
 
 /// Bounds on discovery, links and the spreading of work. (Ours.)
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Distribution (ours)")]
 pub struct DistributionArguments {
-    /// Seconds GADGETRON_REMOTE_WORKER_COMMAND may take.
-    #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
-    discovery_timeout: f64,
+    /// Time GADGETRON_REMOTE_WORKER_COMMAND may take.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time_span::parse)]
+    discovery_timeout: Duration,
     /// Mebibytes it may print.
     #[arg(long, value_name = "MIB", default_value_t = 1)]
     discovery_mebibytes: usize,
     /// How often a connection to a worker is tried.
     #[arg(long, value_name = "COUNT", default_value_t = 3)]
     worker_attempts: u32,
-    /// Seconds one try may take.
-    #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
-    worker_connect_timeout: f64,
-    /// Seconds without a byte from a worker that owes an answer and answers no query, before it is given up.
-    #[arg(long, value_name = "SECONDS", default_value_t = 30.0)]
-    worker_silence: f64,
-    /// Seconds after which the list of workers is asked for again.
-    #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
-    worker_refresh: f64,
+    /// Time one try may take.
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = time_span::parse)]
+    worker_connect_timeout: Duration,
+    /// Time without a byte from a worker that owes an answer and answers no query, before it is given up.
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time_span::parse)]
+    worker_silence: Duration,
+    /// Time after which the list of workers is asked for again.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time_span::parse)]
+    worker_refresh: Duration,
     /// Failures of one job or key that end the reconstruction.
     #[arg(long, value_name = "COUNT", default_value_t = 3)]
     worker_failures: usize,
@@ -55,18 +56,18 @@ pub struct DistributionArguments {
     /// Messages that wait for the link of their key, at most.
     #[arg(long, value_name = "COUNT", default_value_t = 8)]
     key_messages: usize,
-    /// Seconds workers may take to close after their last result.
-    #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
-    worker_farewell: f64,
-    /// Seconds after a failed write in which a worker may still say why.
-    #[arg(long, value_name = "SECONDS", default_value_t = 2.0)]
-    worker_last_words: f64,
-    /// Seconds between the first two tries to connect to a worker; the pause doubles after each try.
-    #[arg(long, value_name = "SECONDS", default_value_t = 0.1)]
-    worker_retry_pause: f64,
-    /// Seconds for which the list of workers is not asked for again, however many are lost.
-    #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
-    worker_list_pause: f64,
+    /// Time workers may take to close after their last result.
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = time_span::parse)]
+    worker_farewell: Duration,
+    /// Time after a failed write in which a worker may still say why.
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time_span::parse)]
+    worker_last_words: Duration,
+    /// Time between the first two tries to connect to a worker; the pause doubles after each try.
+    #[arg(long, value_name = "TIME", default_value = "0.1s", value_parser = time_span::parse)]
+    worker_retry_pause: Duration,
+    /// Time for which the list of workers is not asked for again, however many are lost.
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = time_span::parse)]
+    worker_list_pause: Duration,
     /// Mebibytes of messages kept, to be sent to another worker when one is lost.
     #[arg(long, value_name = "MIB", default_value_t = 512)]
     replay_mebibytes: usize,
@@ -90,11 +91,6 @@ pub struct DistributionArguments {
     worker_list_items: u64,
 }
 
-/// A number of seconds that is none (negative, endless) counts as the longest time there is.
-fn seconds(number: f64) -> Duration {
-    Duration::try_from_secs_f64(number).unwrap_or(Duration::from_secs(u32::MAX.into()))
-}
-
 fn mebibytes(number: usize) -> usize {
     number.saturating_mul(1 << 20)
 }
@@ -106,15 +102,15 @@ impl DistributionArguments {
             source,
             roster: RosterLimits {
                 discovery: DiscoveryLimits {
-                    time: seconds(self.discovery_timeout),
+                    time: self.discovery_timeout,
                     output: mebibytes(self.discovery_mebibytes),
                 },
                 link: LinkLimits {
                     attempts: self.worker_attempts,
-                    connect: seconds(self.worker_connect_timeout),
-                    silence: seconds(self.worker_silence),
-                    pause: seconds(self.worker_retry_pause),
-                    last_words: seconds(self.worker_last_words),
+                    connect: self.worker_connect_timeout,
+                    silence: self.worker_silence,
+                    pause: self.worker_retry_pause,
+                    last_words: self.worker_last_words,
                     channel: Capacity {
                         messages: self.worker_channel_messages.max(1),
                         bytes: mebibytes(self.worker_channel_mebibytes),
@@ -126,7 +122,7 @@ impl DistributionArguments {
                         list_items: self.worker_list_items,
                     },
                 },
-                pause: seconds(self.worker_list_pause),
+                pause: self.worker_list_pause,
             },
             limits: DistributeLimits {
                 failures: self.worker_failures,
@@ -134,11 +130,11 @@ impl DistributionArguments {
                 reorder: self.reorder_jobs.max(1),
                 reorder_bytes: mebibytes(self.reorder_mebibytes.max(1)),
                 key_queue: self.key_messages.max(1),
-                farewell: seconds(self.worker_farewell),
+                farewell: self.worker_farewell,
                 most_jobs: self.worker_jobs.max(1),
                 most_bytes: mebibytes(self.worker_mebibytes),
                 straggler: self.worker_straggler,
-                refresh: seconds(self.worker_refresh),
+                refresh: self.worker_refresh,
                 replay_bytes: mebibytes(self.replay_mebibytes),
             },
             distributors: Distributors::standard(),
