@@ -12,7 +12,7 @@ use rustix::process::Signal;
 
 use crate::{
     client::{Measurement, close, exchange},
-    process::{Server, eventually},
+    process::{PATIENCE, Server, eventually},
     reconstruction::Mode,
     support::PASS_ON,
     wicked::{Deed, Moment, Wicked},
@@ -78,6 +78,9 @@ fn pass_on(mode: Mode) -> String {
 
 #[test]
 fn a_client_that_reads_nothing_costs_bounded_memory_and_loses_nothing() {
+    // 16 coils of 1024 samples: 128 KiB a readout, 256 MiB in all.
+    let measurement = Measurement::new(512, 16, 1);
+    let readouts = measurement.readouts();
     for mode in Mode::BOTH {
         let workers = [(); 2].map(|()| Server::start());
         let addresses = workers.each_ref().map(|worker| worker.address);
@@ -87,9 +90,6 @@ fn a_client_that_reads_nothing_costs_bounded_memory_and_loses_nothing() {
             ["--replay-mebibytes", "16"],
         ];
         let head = Server::head(&addresses, options.as_flattened());
-        // 16 coils of 1024 samples: 128 KiB a readout, 256 MiB in all.
-        let measurement = Measurement::new(512, 16, 1);
-        let readouts = measurement.readouts();
         let (rounds, before) = (4, head.process.memory().1);
         let mut client = TcpStream::connect(head.address).unwrap();
         client
@@ -120,7 +120,9 @@ fn a_client_that_reads_nothing_costs_bounded_memory_and_loses_nothing() {
         for worker in &workers {
             assert!(peak(worker) < 100, "{mode:?}: {} MiB", peak(worker));
         }
-        sender.set_write_timeout(None).unwrap();
+        // From now on everything moves; where it does not, the head's words tell more than a test that never ends.
+        sender.set_write_timeout(Some(PATIENCE)).unwrap();
+        client.set_read_timeout(Some(PATIENCE)).unwrap();
         thread::scope(|scope| {
             scope.spawn(move || {
                 sender.write_all(stuck).unwrap();
@@ -130,9 +132,13 @@ fn a_client_that_reads_nothing_costs_bounded_memory_and_loses_nothing() {
             let mut buffer = vec![0; 1 << 20];
             let mut received = 0;
             loop {
-                match client.read(&mut buffer).unwrap() {
-                    0 => break,
-                    count => received += count,
+                match client.read(&mut buffer) {
+                    Ok(0) => break,
+                    Ok(count) => received += count,
+                    Err(error) => panic!(
+                        "{mode:?}, {received} of {expected} bytes: {error}; {}",
+                        head.process.said()
+                    ),
                 }
             }
             assert_eq!(received, expected + close().len(), "{mode:?}: {}", head.process.said());
