@@ -38,7 +38,8 @@ fn run(case: &Case, workers: &[SocketAddr], options: &[&str]) -> Finished {
 fn survives(mode: Mode, options: &[&str], deed: impl Fn(usize) -> Deed + Send + Sync + 'static, reason: &str) {
     let (case, worker) = (Case::new(mode), Server::start());
     let wicked = Wicked::new(worker.address, deed);
-    let finished = run(&case, &[wicked.address, worker.address], options);
+    let good = wicked.before(worker.address);
+    let finished = run(&case, &[wicked.address, good.address], options);
     case.assert_equal(&finished);
     assert!(wicked.done() > 0, "nothing happened: {}", finished.said);
     assert_warned_once(&finished, wicked.address, reason);
@@ -104,7 +105,12 @@ fn a_worker_can_be_killed_at_any_moment() {
                 let killed = killed.clone();
                 Deed::act(moment, move || killed.process.signal(Signal::KILL))
             });
-            let finished = run(&case, &[wicked.address, worker.address], ONE_TRY);
+            let good = match moment {
+                // The last of all that happens.
+                Moment::BeforeClose => Wicked::new(worker.address, |_| Deed::Pass),
+                _ => wicked.before(worker.address),
+            };
+            let finished = run(&case, &[wicked.address, good.address], ONE_TRY);
             case.assert_equal(&finished);
             assert!(wicked.done() > 0, "{mode:?}, {moment:?}: {}", finished.said);
             assert!(
@@ -278,7 +284,8 @@ fn a_worker_that_comes_and_goes_costs_no_image() {
             _ => Deed::Pass,
         });
         let options = ["--worker-attempts", "1", "--worker-refresh", "0.01"];
-        let finished = run(&case, &[wicked.address, worker.address], &options);
+        let good = wicked.before(worker.address);
+        let finished = run(&case, &[wicked.address, good.address], &options);
         case.assert_equal(&finished);
         assert!(wicked.done() > 0, "{}", finished.said);
     }

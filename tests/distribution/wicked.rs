@@ -44,6 +44,9 @@ pub(crate) enum Deed {
     Pass,
     /// Every answer takes so long.
     Slow(Duration),
+    /// Every answer waits until another relay has done its deed: a worker that is quicker than the test leaves nothing
+    /// for the wicked one to do.
+    After(Witness),
     /// Every answer is passed back twice.
     Twice,
     /// The fault, then the end of the connection.
@@ -81,6 +84,19 @@ impl Deed {
     }
 }
 
+/// Knows whether a relay has done its deed.
+#[derive(Clone)]
+pub(crate) struct Witness(Arc<Shared>);
+
+impl Witness {
+    fn wait(&self) {
+        let open = self.0.open.lock().unwrap();
+        let undone = |_: &mut usize| self.0.done.load(SeqCst) == 0;
+        let waited = self.0.changed.wait_timeout_while(open, PATIENCE, undone).unwrap();
+        assert!(!waited.1.timed_out(), "the fault does not happen");
+    }
+}
+
 #[derive(Default)]
 struct Shared {
     open: Mutex<usize>,
@@ -88,6 +104,15 @@ struct Shared {
     connections: AtomicUsize,
     done: AtomicUsize,
     over: AtomicBool,
+}
+
+impl Shared {
+    fn count(&self) {
+        // Under the lock: whoever looks at the number and is about to wait must not miss it.
+        let _open = self.open.lock().unwrap();
+        self.done.fetch_add(1, SeqCst);
+        self.changed.notify_all();
+    }
 }
 
 /// The relay of bytes; `address` is what the head is told.
@@ -120,6 +145,12 @@ impl Wicked {
             }
         });
         Self { address, shared }
+    }
+
+    /// A good worker that answers when this one has done its deed.
+    pub(crate) fn before(&self, behind: SocketAddr) -> Self {
+        let witness = Witness(self.shared.clone());
+        Self::new(behind, move |_| Deed::After(witness.clone()))
     }
 
     /// How many faults happened.
@@ -205,7 +236,7 @@ impl Side<'_> {
 
     /// Does the deed; says whether the connection is over.
     fn strike(&mut self) -> bool {
-        self.shared.done.fetch_add(1, SeqCst);
+        self.shared.count();
         match self.deed {
             Deed::Once(_, act) => {
                 act(&mut self.head);
@@ -301,14 +332,16 @@ impl Side<'_> {
                     if message && self.is_now(Moment::AnsweredHalf(answers)) {
                         return self.answer(&bytes[..bytes.len() / 2]) && self.strike();
                     }
-                    if message && let Deed::Slow(pause) = self.deed {
-                        work(*pause);
+                    match self.deed {
+                        Deed::Slow(pause) if message => work(*pause),
+                        Deed::After(witness) if message => witness.wait(),
+                        _ => {}
                     }
                     if !self.answer(&bytes) {
                         return true;
                     }
                     if message && matches!(self.deed, Deed::Twice) {
-                        self.shared.done.fetch_add(1, SeqCst);
+                        self.shared.count();
                         if !self.answer(&bytes) {
                             return true;
                         }
