@@ -187,8 +187,9 @@ struct Pipe<W> {
 
 impl<W: AsyncWrite + Unpin> Pipe<W> {
     async fn drain(&mut self, mut sink: Input<Message>) -> Result<(), StreamError> {
-        while let Ok(Some(message)) = sink.next().await {
-            self.outgoing.message(message.payload(), message.type_name())?;
+        while let Ok(Some(mut message)) = sink.next().await {
+            let type_name = message.type_name();
+            self.outgoing.taking(message.payload_mut(), type_name)?;
             self.sent += 1;
             self.flush().await?;
         }
@@ -196,8 +197,7 @@ impl<W: AsyncWrite + Unpin> Pipe<W> {
     }
 
     async fn flush(&mut self) -> io::Result<()> {
-        self.output.write_all(self.outgoing.buffer()).await?;
-        self.outgoing.clear();
+        self.output.write_all_buf(self.outgoing.segments()).await?;
         self.output.flush().await
     }
 }

@@ -25,7 +25,7 @@ pub struct Parcel {
 
 enum Content {
     Value(Message),
-    Bytes(Bytes),
+    Bytes([Bytes; 2]),
     Gone,
 }
 
@@ -65,10 +65,10 @@ impl Parcel {
         self.mark
     }
 
-    /// The whole message as a worker gets it.
-    pub fn bytes(&self) -> Result<Bytes, BoxError> {
+    /// The whole message as a worker gets it, in two parts: samples stay where they are.
+    pub fn bytes(&self) -> Result<[Bytes; 2], BoxError> {
         let mut content = self.content.lock().unwrap_or_else(PoisonError::into_inner);
-        let bytes = match &*content {
+        let bytes = match &mut *content {
             Content::Bytes(bytes) => return Ok(bytes.clone()),
             Content::Value(message) => self.setup.encode(message)?,
             Content::Gone => return Err("the message was taken already".into()),
@@ -89,7 +89,7 @@ impl Parcel {
         }
         let bytes = self.bytes()?;
         let mut incoming = Incoming::client(self.setup.limits, self.setup.own_readers.clone());
-        incoming.handle_bytes(&bytes);
+        bytes.iter().for_each(|part| incoming.handle_bytes(part));
         match incoming.poll_event()? {
             Some(Event::Message(payload)) => Ok(Message::from_parts(payload.value, payload.type_name, payload.weight)),
             _ => Err("the message does not survive its own encoding".into()),

@@ -71,6 +71,11 @@ impl Message {
         &*self.payload
     }
 
+    /// The value, still erased, as an encoder takes it that takes large parts out of it.
+    pub fn payload_mut(&mut self) -> &mut (dyn Any + Send) {
+        &mut *self.payload
+    }
+
     /// The name of the value's type.
     pub fn type_name(&self) -> &'static str {
         self.type_name

@@ -2,7 +2,13 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use protocol::{Acquisition, Waveform, codec::Writers, error::EncodeError, session::Outgoing};
+use bytes::Buf;
+use protocol::{
+    Acquisition, Waveform,
+    codec::Writers,
+    error::EncodeError,
+    session::{Outgoing, Segments},
+};
 use tokio::{
     io::{AsyncWrite, AsyncWriteExt},
     sync::mpsc,
@@ -37,9 +43,10 @@ pub(super) async fn send<W: AsyncWrite + Unpin>(
         while_doing: "sending",
         source,
     };
-    while let Some(bytes) = ready.recv().await {
-        writer.write_all(&bytes).await.map_err(broken)?;
-        progress.bytes_sent.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+    while let Some(mut batch) = ready.recv().await {
+        let bytes = batch.remaining() as u64;
+        writer.write_all_buf(&mut batch).await.map_err(broken)?;
+        progress.bytes_sent.fetch_add(bytes, Ordering::Relaxed);
     }
     writer.flush().await.map_err(broken)?;
     match encoding.await {
@@ -51,18 +58,18 @@ pub(super) async fn send<W: AsyncWrite + Unpin>(
 /// Messages gathered until they are worth a write.
 struct Batch {
     outgoing: Outgoing,
-    batches: mpsc::Sender<Vec<u8>>,
+    batches: mpsc::Sender<Segments>,
     batch_bytes: usize,
 }
 
 impl Batch {
     /// Passes on what has been gathered; `false` when nobody takes it any more.
     fn pass_on(&mut self) -> bool {
-        self.batches.blocking_send(self.outgoing.take()).is_ok()
+        self.batches.blocking_send(self.outgoing.take_segments()).is_ok()
     }
 
     fn pass_on_if_full(&mut self) -> bool {
-        self.outgoing.buffer().len() < self.batch_bytes || self.pass_on()
+        self.outgoing.len() < self.batch_bytes || self.pass_on()
     }
 }
 
@@ -86,8 +93,10 @@ fn encode(batch: &mut Batch, request: Request, progress: &Progress) -> Result<()
                 }
                 for item in file.items() {
                     match item? {
-                        ScannerData::Acquisition(readout) => {
-                            batch.outgoing.message(&readout, std::any::type_name::<Acquisition>())?;
+                        ScannerData::Acquisition(mut readout) => {
+                            batch
+                                .outgoing
+                                .taking(&mut readout, std::any::type_name::<Acquisition>())?;
                         }
                         ScannerData::Waveform(waveform) => {
                             batch.outgoing.message(&waveform, std::any::type_name::<Waveform>())?;

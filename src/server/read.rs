@@ -104,6 +104,7 @@ mod tests {
             let readout = Acquisition::new(ndarray::Array2::default((channels, samples)));
             let mut out = Outgoing::new(Writers::standard());
             (0..count).for_each(|_| out.message(&readout, "Acquisition").unwrap());
+            let most = out.len().div_ceil(64 * 1024) + 1;
             let socket = Full {
                 bytes: out.buffer(),
                 calls: 0,
@@ -115,7 +116,6 @@ mod tests {
                 messages += 1;
             }
             assert_eq!(messages, count);
-            let most = out.buffer().len().div_ceil(64 * 1024) + 1;
             assert!(
                 reader.socket.calls <= most,
                 "{} calls, at most {most}",

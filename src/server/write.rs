@@ -106,36 +106,34 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
 
     /// Encodes this message and those that wait behind it, then writes them in one go.
     async fn send(&mut self, first: Message, stream: &mut Input<Message>, unsent: &mut Unsent) -> io::Result<()> {
-        self.encode(&first, unsent);
-        while self.outgoing.buffer().len() < WRITE_SIZE {
+        self.encode(first, unsent);
+        while self.outgoing.len() < WRITE_SIZE {
             match stream.next().now_or_never() {
-                Some(Ok(Some(message))) => self.encode(&message, unsent),
+                Some(Ok(Some(message))) => self.encode(message, unsent),
                 _ => break,
             }
         }
         self.flush().await
     }
 
-    fn encode(&mut self, message: &Message, unsent: &mut Unsent) {
-        match self.outgoing.message(message.payload(), message.type_name()) {
+    fn encode(&mut self, mut message: Message, unsent: &mut Unsent) {
+        let type_name = message.type_name();
+        match self.outgoing.taking(message.payload_mut(), type_name) {
             Ok(()) => self.sent.messages += 1,
             Err(error) => unsent.count(&error),
         }
     }
 
     async fn flush(&mut self) -> io::Result<()> {
-        let mut rest = self.outgoing.buffer();
-        self.sent.bytes += rest.len() as u64;
-        while !rest.is_empty() {
-            let written = timeout(self.stalled, self.socket.write(rest))
+        self.sent.bytes += self.outgoing.len() as u64;
+        while !self.outgoing.is_empty() {
+            let written = timeout(self.stalled, self.socket.write_buf(self.outgoing.segments()))
                 .await
                 .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "the client reads nothing"))??;
             if written == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
             }
-            rest = &rest[written..];
         }
-        self.outgoing.clear();
         self.socket.flush().await
     }
 }

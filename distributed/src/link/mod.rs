@@ -108,12 +108,15 @@ impl Setup {
         })
     }
 
-    /// One message as the bytes a worker gets.
-    pub fn encode(&self, message: &Message) -> Result<Bytes, EncodeError> {
-        let mut bytes = Vec::with_capacity(message.weight());
-        self.writers
-            .encode(message.payload(), message.type_name(), &mut bytes)?;
-        Ok(bytes.into())
+    /// One message as the bytes a worker gets: the first part, and the rest as it lay in memory. Where it succeeds, the
+    /// message is of no more use.
+    pub fn encode(&self, message: &mut Message) -> Result<[Bytes; 2], EncodeError> {
+        let mut first = Vec::new();
+        let type_name = message.type_name();
+        let rest = self
+            .writers
+            .encode_taking(message.payload_mut(), type_name, &mut first)?;
+        Ok([first.into(), rest])
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{io, sync::atomic::Ordering::Relaxed};
 
+use bytes::Buf;
 use engine::{BoxError, Input};
 use futures::FutureExt;
 use protocol::{codec::Writers, session::Outgoing};
@@ -51,15 +52,17 @@ pub(super) async fn run<W: AsyncWrite + Unpin>(
         let Some(message) = next.map_err(|_| Stop::Interrupted)? else {
             break;
         };
-        let message = message.bytes().map_err(Stop::Unsendable)?;
+        let [first, rest] = message.bytes().map_err(Stop::Unsendable)?;
         traffic.sent.fetch_add(1, Relaxed);
-        if message.len() > LARGE || gathered.len() + message.len() > GATHERED {
+        let length = first.len() + rest.len();
+        if length > LARGE || gathered.len() + length > GATHERED {
             flush(&mut socket, &mut gathered).await?;
         }
-        if message.len() > LARGE {
-            socket.write_all(&message).await?;
+        if length > LARGE {
+            socket.write_all_buf(&mut first.chain(rest)).await?;
         } else {
-            gathered.extend_from_slice(&message);
+            gathered.extend_from_slice(&first);
+            gathered.extend_from_slice(&rest);
         }
     }
     let mut close = Outgoing::new(Writers::none());

@@ -322,8 +322,8 @@ async fn a_stream_that_broke_off_is_not_closed_as_if_it_were_whole() {
 async fn what_no_writer_takes_is_not_encoded() {
     let setup = Arc::new(set_up("", "", Writers::none()));
     assert!(Parcel::new(readout(1), &setup).is_err());
-    assert!(setup.encode(&Message::new(7_u8)).is_err());
-    assert!(setup.encode(&readout(1)).is_err());
+    assert!(setup.encode(&mut Message::new(7_u8)).is_err());
+    assert!(setup.encode(&mut readout(1)).is_err());
 }
 
 /// Bytes of the original: a distributor's side of a connection, and what its worker answered.

@@ -4,13 +4,14 @@
 //! decoder of it in Rust, and this crate has no C code and no unsafe code). A length of 32 bits comes before them. The
 //! flag is cleared when they are read.
 
+use bytes::Bytes;
 use ndarray::Array2;
 use num_complex::Complex32;
 
 use super::{
     Codec, Decoder,
     nhlbi::{self, Precision},
-    put_samples, size16,
+    put_samples, size16, take_samples,
 };
 use crate::{
     Acquisition, AcquisitionHeader,
@@ -124,10 +125,7 @@ impl Codec for AcquisitionCodec {
                 header.set_flag(flag::COMPRESSION2);
             }
         }
-        header.write(out);
-        if let Some(trajectory) = &acquisition.trajectory {
-            put_samples(out, trajectory);
-        }
+        put_head(&header, acquisition, out);
         if block.is_empty() {
             put_samples(out, &acquisition.data);
         } else {
@@ -136,8 +134,25 @@ impl Codec for AcquisitionCodec {
         Ok(())
     }
 
+    fn encode_taking(&self, acquisition: &mut Acquisition, out: &mut Vec<u8>) -> Result<Bytes, EncodeError> {
+        if self.compression.is_some() {
+            self.encode(acquisition, out)?;
+            return Ok(Bytes::new());
+        }
+        put_head(&header(acquisition)?, acquisition, out);
+        Ok(take_samples(out, &mut acquisition.data))
+    }
+
     fn weight(&self, acquisition: &Acquisition) -> usize {
         acquisition.weight()
+    }
+}
+
+/// All that comes before the samples.
+fn put_head(header: &AcquisitionHeader, acquisition: &Acquisition, out: &mut Vec<u8>) {
+    header.write(out);
+    if let Some(trajectory) = &acquisition.trajectory {
+        put_samples(out, trajectory);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Appends the parts of a message's body.
 
-use ndarray::{ArrayBase, Data, Dimension};
+use bytes::Bytes;
+use ndarray::{Array, ArrayBase, Data, Dimension};
 
 use super::Sample;
 use crate::{error::EncodeError, wire::Wire};
@@ -31,6 +32,29 @@ where
             }
         }
     }
+}
+
+/// An array of so many bytes is not worth a piece of its own.
+const SMALL: usize = 8 * 1024;
+
+/// The elements of an array that nobody needs any more, the last axis fastest: a large one is taken and given as it lies
+/// in memory, a small one is appended. What is given follows what was appended.
+pub fn take_samples<T: Sample, D: Dimension>(out: &mut Vec<u8>, array: &mut Array<T, D>) -> Bytes {
+    struct Samples<T>(Vec<T>);
+    impl<T: Sample> AsRef<[u8]> for Samples<T> {
+        fn as_ref(&self) -> &[u8] {
+            bytemuck::cast_slice(&self.0)
+        }
+    }
+    let bytes = array.len() * size_of::<T>();
+    if bytes < SMALL || !array.is_standard_layout() {
+        put_samples(out, array);
+        return Bytes::new();
+    }
+    let nothing = Array::from_elem(D::zeros(array.ndim()), T::zeroed());
+    let (samples, offset) = std::mem::replace(array, nothing).into_raw_vec_and_offset();
+    let start = offset.unwrap_or(0) * size_of::<T>();
+    Bytes::from_owner(Samples(samples)).slice(start..start + bytes)
 }
 
 /// Appends the sizes of an array, fastest dimension first.

@@ -2,6 +2,8 @@
 
 use std::{any::Any, fmt, sync::Arc};
 
+use bytes::Bytes;
+
 use super::{AcquisitionCodec, Codecs, ErasedCodec, Precision, table::Entry};
 use crate::{
     configuration::{Configuration, Endpoint, Position},
@@ -182,16 +184,35 @@ impl Writers {
 
     /// Appends the whole message, number first. Where it fails, `out` is as it was.
     pub fn encode(&self, value: &dyn Any, type_name: &str, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        let Some((id, codec)) = self.in_order.iter().find(|(_, codec)| codec.accepts(value)) else {
-            return Err(EncodeError::NoWriter {
-                type_name: type_name.to_owned(),
-                known: self.in_order.iter().map(|(_, codec)| codec.type_name()).collect(),
-            });
-        };
-        let start = out.len();
-        out.extend_from_slice(&id.to_le_bytes());
-        codec.encode(value, out).inspect_err(|_| out.truncate(start))
+        let (id, codec) = self.writer(value, type_name)?;
+        numbered(*id, out, |out| codec.encode(value, out))
     }
+
+    /// Appends a message of which nobody needs the value any more; what is given follows what was appended. Where it
+    /// fails, the value and `out` are as they were.
+    pub fn encode_taking(&self, value: &mut dyn Any, type_name: &str, out: &mut Vec<u8>) -> Result<Bytes, EncodeError> {
+        let (id, codec) = self.writer(value, type_name)?;
+        numbered(*id, out, |out| codec.encode_taking(value, out))
+    }
+
+    fn writer(&self, value: &dyn Any, type_name: &str) -> Result<&(u16, Arc<dyn ErasedCodec>), EncodeError> {
+        let writer = self.in_order.iter().find(|(_, codec)| codec.accepts(value));
+        writer.ok_or_else(|| EncodeError::NoWriter {
+            type_name: type_name.to_owned(),
+            known: self.in_order.iter().map(|(_, codec)| codec.type_name()).collect(),
+        })
+    }
+}
+
+/// Appends a message's number and what `body` appends, or nothing.
+fn numbered<R>(
+    id: u16,
+    out: &mut Vec<u8>,
+    body: impl FnOnce(&mut Vec<u8>) -> Result<R, EncodeError>,
+) -> Result<R, EncodeError> {
+    let start = out.len();
+    out.extend_from_slice(&id.to_le_bytes());
+    body(out).inspect_err(|_| out.truncate(start))
 }
 
 fn unknown(

@@ -2,9 +2,10 @@
 
 use std::any::Any;
 
+use bytes::Bytes;
 use ndarray::Array4;
 
-use super::{Decoder, ErasedCodec, Payload, put_count, put_samples, size16, text::meta};
+use super::{Decoder, ErasedCodec, Payload, put_count, put_samples, size16, take_samples, text::meta};
 use crate::{
     Complex32, Complex64, Image, ImageHeader, Meta, Pixel, PixelType,
     error::{EncodeError, Failure},
@@ -60,9 +61,20 @@ impl ErasedCodec for ImageCodec {
     fn encode(&self, value: &dyn Any, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         match pixel_type(value) {
             Some(pixel_type) => for_pixel_type!(pixel_type, encode(value, out)),
-            None => Err(EncodeError::does_not_fit("an image", "a value of another type")),
+            None => Err(another_type()),
         }
     }
+
+    fn encode_taking(&self, value: &mut dyn Any, out: &mut Vec<u8>) -> Result<Bytes, EncodeError> {
+        match pixel_type(value) {
+            Some(pixel_type) => for_pixel_type!(pixel_type, encode_taking(value, out)),
+            None => Err(another_type()),
+        }
+    }
+}
+
+fn another_type() -> EncodeError {
+    EncodeError::does_not_fit("an image", "a value of another type")
 }
 
 fn pixel_type(value: &dyn Any) -> Option<PixelType> {
@@ -92,9 +104,20 @@ fn decode<T: Pixel>(header: ImageHeader, decoder: &mut Decoder<'_>) -> Result<Pa
 }
 
 fn encode<T: Pixel>(value: &dyn Any, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-    let Some(image) = value.downcast_ref::<Image<T>>() else {
-        return Err(EncodeError::does_not_fit("an image", "a value of another type"));
-    };
+    let image = value.downcast_ref::<Image<T>>().ok_or_else(another_type)?;
+    put_head(image, out)?;
+    put_samples(out, &image.data);
+    Ok(())
+}
+
+fn encode_taking<T: Pixel>(value: &mut dyn Any, out: &mut Vec<u8>) -> Result<Bytes, EncodeError> {
+    let image = value.downcast_mut::<Image<T>>().ok_or_else(another_type)?;
+    put_head(image, out)?;
+    Ok(take_samples(out, &mut image.data))
+}
+
+/// All that comes before the pixels.
+fn put_head<T: Pixel>(image: &Image<T>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     let (channels, z, y, x) = image.data.dim();
     let mut xml = image.meta.as_ref().map(Meta::to_xml).unwrap_or_default();
     if image.meta.is_some() {
@@ -117,6 +140,5 @@ fn encode<T: Pixel>(value: &dyn Any, out: &mut Vec<u8>) -> Result<(), EncodeErro
     header.write(out);
     put_count(out, xml.len());
     out.extend_from_slice(xml.as_bytes());
-    put_samples(out, &image.data);
     Ok(())
 }

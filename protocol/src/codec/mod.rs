@@ -22,13 +22,15 @@ mod waveform;
 
 use std::any::{Any, type_name};
 
+use bytes::Bytes;
+
 pub use self::{
     acquisition::AcquisitionCodec,
     bucket::AcquisitionBucketCodec,
     decoder::{Decoder, Progress},
     dependency_query::DependencyQueryCodec,
     dicom::DicomCodec,
-    encoder::{put_array, put_count, put_number, put_samples, put_sizes, put_text, size16},
+    encoder::{put_array, put_count, put_number, put_samples, put_sizes, put_text, size16, take_samples},
     endpoints::{EndpointError, EndpointErrorKind, Readers, Writers},
     image::ImageCodec,
     image_array::ImageArrayCodec,
@@ -90,6 +92,14 @@ pub trait Codec: Send + Sync + 'static {
     /// Appends the body.
     fn encode(&self, value: &Self::Value, out: &mut Vec<u8>) -> Result<(), EncodeError>;
 
+    /// Appends the body of a value that nobody needs any more. A codec whose body ends with a large array can take that
+    /// out of the value and give it as it lies in memory, to follow what was appended (see [`take_samples`]). Where it
+    /// fails, the value is as it was. The default appends all of it.
+    fn encode_taking(&self, value: &mut Self::Value, out: &mut Vec<u8>) -> Result<Bytes, EncodeError> {
+        self.encode(value, out)?;
+        Ok(Bytes::new())
+    }
+
     /// The bytes of memory a value stands for.
     fn weight(&self, value: &Self::Value) -> usize {
         size_of_val(value)
@@ -108,6 +118,11 @@ pub trait ErasedCodec: Send + Sync {
     fn accepts(&self, value: &dyn Any) -> bool;
     /// Appends the body of a value it accepts.
     fn encode(&self, value: &dyn Any, out: &mut Vec<u8>) -> Result<(), EncodeError>;
+    /// Appends the body of a value it accepts and nobody needs any more; what is given follows what was appended.
+    fn encode_taking(&self, value: &mut dyn Any, out: &mut Vec<u8>) -> Result<Bytes, EncodeError> {
+        self.encode(value, out)?;
+        Ok(Bytes::new())
+    }
 }
 
 impl<C: Codec> ErasedCodec for C {
@@ -132,10 +147,18 @@ impl<C: Codec> ErasedCodec for C {
     fn encode(&self, value: &dyn Any, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         match value.downcast_ref() {
             Some(value) => Codec::encode(self, value, out),
-            None => Err(EncodeError::does_not_fit(
-                type_name::<C::Value>(),
-                "a value of another type",
-            )),
+            None => Err(another_type::<C::Value>()),
         }
     }
+
+    fn encode_taking(&self, value: &mut dyn Any, out: &mut Vec<u8>) -> Result<Bytes, EncodeError> {
+        match value.downcast_mut() {
+            Some(value) => Codec::encode_taking(self, value, out),
+            None => Err(another_type::<C::Value>()),
+        }
+    }
+}
+
+fn another_type<T>() -> EncodeError {
+    EncodeError::does_not_fit(type_name::<T>(), "a value of another type")
 }

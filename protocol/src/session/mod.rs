@@ -18,8 +18,9 @@
 mod control;
 mod incoming;
 mod outgoing;
+mod segments;
 
-pub use self::{incoming::Incoming, outgoing::Outgoing};
+pub use self::{incoming::Incoming, outgoing::Outgoing, segments::Segments};
 use crate::codec::Payload;
 
 /// What came in.

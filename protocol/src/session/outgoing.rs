@@ -2,7 +2,9 @@
 
 use std::any::Any;
 
-use super::{Event, control::NAME_BYTES};
+use bytes::Buf;
+
+use super::{Event, Segments, control::NAME_BYTES};
 use crate::{
     codec::{Writers, put_number, put_text},
     error::EncodeError,
@@ -11,11 +13,12 @@ use crate::{
 
 /// The sending half of a connection: messages in, bytes out.
 ///
-/// Every method appends one whole message to the buffer; where one fails, the buffer is as it was. The driver writes
-/// the buffer when it sees fit, then [`clear`](Self::clear)s it, which keeps its memory for the next messages.
+/// Every method appends one whole message; where one fails, nothing is appended. The driver writes the
+/// [`segments`](Self::segments) when it sees fit, which leaves their memory for the next messages; or the
+/// [`buffer`](Self::buffer), and then [`clear`](Self::clear)s it.
 #[derive(Debug, Default)]
 pub struct Outgoing {
-    buffer: Vec<u8>,
+    segments: Segments,
     writers: Writers,
 }
 
@@ -23,7 +26,7 @@ impl Outgoing {
     /// The sending half with these writers.
     pub fn new(writers: Writers) -> Self {
         Self {
-            buffer: Vec::new(),
+            segments: Segments::default(),
             writers,
         }
     }
@@ -39,9 +42,9 @@ impl Outgoing {
             let reason = "at most 1023 bytes, none of them NUL";
             return Err(EncodeError::does_not_fit("the name of the configuration", reason));
         }
-        self.id(message_id::FILENAME);
-        self.buffer.extend_from_slice(name.as_bytes());
-        self.buffer.resize(self.buffer.len() + NAME_BYTES - name.len(), 0);
+        let out = self.id(message_id::FILENAME);
+        out.extend_from_slice(name.as_bytes());
+        out.resize(out.len() + NAME_BYTES - name.len(), 0);
         Ok(())
     }
 
@@ -67,23 +70,22 @@ impl Outgoing {
 
     /// 6: a question.
     pub fn query(&mut self, correlation: u64, text: &str) {
-        self.id(message_id::QUERY);
-        put_number(&mut self.buffer, 0_u64);
-        put_number(&mut self.buffer, correlation);
-        put_text(&mut self.buffer, text);
+        let out = self.id(message_id::QUERY);
+        put_number(out, 0_u64);
+        put_number(out, correlation);
+        put_text(out, text);
     }
 
     /// 7: the answer to the question with this correlation.
     pub fn response(&mut self, correlation: u64, text: &str) {
-        self.id(message_id::RESPONSE);
-        put_number(&mut self.buffer, correlation);
-        put_text(&mut self.buffer, text);
+        let out = self.id(message_id::RESPONSE);
+        put_number(out, correlation);
+        put_text(out, text);
     }
 
     /// 8: this side failed.
     pub fn error(&mut self, text: &str) {
-        self.id(message_id::ERROR);
-        put_text(&mut self.buffer, text);
+        put_text(self.id(message_id::ERROR), text);
     }
 
     /// Data: the first writer that takes the value encodes it. A `String` that no writer takes goes out as text.
@@ -93,7 +95,17 @@ impl Outgoing {
         {
             return self.text(text);
         }
-        self.writers.encode(value, type_name, &mut self.buffer)
+        self.writers.encode(value, type_name, self.segments.gathered())
+    }
+
+    /// Data that nobody needs any more: as [`message`](Self::message), but a large array is taken and not copied.
+    pub fn taking(&mut self, value: &mut dyn Any, type_name: &str) -> Result<(), EncodeError> {
+        if value.is::<String>() {
+            return self.message(value, type_name);
+        }
+        let part = self.writers.encode_taking(value, type_name, self.segments.gathered())?;
+        self.segments.push(part);
+        Ok(())
     }
 
     /// The message that an event came from; nothing for the end of the bytes.
@@ -115,34 +127,56 @@ impl Outgoing {
 
     /// Appends a message that is encoded already, its number first.
     pub fn encoded(&mut self, message: &[u8]) {
-        self.buffer.extend_from_slice(message);
+        self.segments.gathered().extend_from_slice(message);
     }
 
-    /// The bytes to write.
-    pub fn buffer(&self) -> &[u8] {
-        &self.buffer
+    /// The number of bytes to write.
+    pub fn len(&self) -> usize {
+        self.segments.remaining()
+    }
+
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What is to be written, to be written from.
+    pub fn segments(&mut self) -> &mut Segments {
+        &mut self.segments
+    }
+
+    /// What is to be written, with its memory.
+    pub fn take_segments(&mut self) -> Segments {
+        std::mem::take(&mut self.segments)
+    }
+
+    /// The bytes to write, in one piece; arrays that were taken are copied for it.
+    pub fn buffer(&mut self) -> &[u8] {
+        self.segments.joined()
     }
 
     /// Forgets the bytes, which were written; their memory is used again.
     pub fn clear(&mut self) {
-        self.buffer.clear();
+        self.segments.clear();
     }
 
-    /// The bytes to write, with their memory.
+    /// The bytes to write, in one piece, with their memory.
     pub fn take(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.buffer)
+        self.take_segments().into_bytes()
     }
 
-    fn id(&mut self, id: u16) {
-        put_number(&mut self.buffer, id);
+    fn id(&mut self, id: u16) -> &mut Vec<u8> {
+        let out = self.segments.gathered();
+        put_number(out, id);
+        out
     }
 
     fn short_text(&mut self, id: u16, what: &'static str, text: &str) -> Result<(), EncodeError> {
         let length =
             u32::try_from(text.len()).map_err(|_| EncodeError::does_not_fit(what, "longer than 32 bits can count"))?;
-        self.id(id);
-        put_number(&mut self.buffer, length);
-        self.buffer.extend_from_slice(text.as_bytes());
+        let out = self.id(id);
+        put_number(out, length);
+        out.extend_from_slice(text.as_bytes());
         Ok(())
     }
 }
