@@ -13,6 +13,7 @@ mod drain;
 mod faults;
 mod golden;
 mod head;
+mod python;
 mod reconstruction;
 mod recorded;
 mod relay;
