@@ -1,6 +1,10 @@
 //! What a gadget is built with, beside its properties.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use engine::BoxError;
 use protocol::{Acquisition, IsmrmrdHeader, Waveform};
@@ -16,6 +20,8 @@ pub struct Context {
     pub storage: Arc<dyn Storage>,
     /// Writes raw data to files.
     pub dumps: Arc<dyn DumpFiles>,
+    /// Words for whoever measures.
+    pub notices: Notices,
 }
 
 impl std::fmt::Debug for Context {
@@ -35,7 +41,40 @@ impl Context {
             parameters: Arc::default(),
             storage: Arc::new(NoStorage),
             dumps: Arc::new(NoDumpFiles),
+            notices: Notices::default(),
         }
+    }
+}
+
+/// Words for whoever measures, told after the images: nothing failed, but something is worth a look. Clones share them.
+///
+/// ```
+/// use gadgets::context::Notices;
+///
+/// let notices = Notices::default();
+/// notices.clone().add("channel 3 is silent");
+/// assert_eq!(notices.take(), ["channel 3 is silent"]);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Notices(Arc<Mutex<Vec<String>>>);
+
+impl Notices {
+    /// So many are kept; the last of them says that there were more.
+    pub const MOST: usize = 32;
+
+    /// Adds one.
+    pub fn add(&self, words: impl Into<String>) {
+        let mut notices = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match notices.len() + 1 {
+            count if count < Self::MOST => notices.push(words.into()),
+            Self::MOST => notices.push("there is more, see the log of the server".into()),
+            _ => {}
+        }
+    }
+
+    /// All of them, in the order they came; they are told only once.
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

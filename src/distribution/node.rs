@@ -21,6 +21,7 @@ use engine::{
     distribute::{Distribute, DistributeLimits, Event, Packed, SelectorNode, distribute},
     message_channel,
 };
+use gadgets::context::Notices;
 use protocol::{Complex32, Complex64, Image, ImageHeader, Pixel};
 
 use super::distributors::Distributors;
@@ -53,6 +54,8 @@ pub struct Nested {
     pub capacity: Capacity,
     /// Every message has exactly one result: all gadgets are pure.
     pub one_each: bool,
+    /// What the client is told.
+    pub notices: Notices,
 }
 
 impl std::fmt::Debug for Nested {
@@ -82,6 +85,7 @@ impl Distribution {
     fn spread(&self, nested: Nested) -> Distribute<Parcel, Message> {
         let roster = Roster::new(self.source.clone(), Tcp, nested.setup, self.roster);
         let (build, capacity, one_each) = (nested.build_here, nested.capacity, nested.one_each);
+        let (name, notices) = (nested.name, nested.notices);
         let here = MemoryWorker::from_fn("this machine", move |input, output| {
             run_here(build.clone(), capacity, input, output)
         });
@@ -92,7 +96,11 @@ impl Distribution {
             .weigh(Parcel::weight, Message::weight)
             .fingerprint(fingerprint)
             .matching(same_place)
-            .observe(move |event| log(event, &warned));
+            .observe(move |event| {
+                if let Some(warning) = log(event, &warned) {
+                    notices.add(format!("{name}: {warning}"));
+                }
+            });
         match one_each {
             true => spread.one_each(),
             false => spread,
@@ -190,8 +198,9 @@ fn place(message: &Message) -> Option<u64> {
 }
 
 /// Each worker is warned of once, and so is that none is left; the rest is detail. Where there was none from the
-/// beginning, the discovery has said why.
-fn log(event: &Event, warned: &Mutex<HashSet<String>>) {
+/// beginning, the discovery has said why. Gives the words that the client is told as well: what may have changed the
+/// result.
+fn log(event: &Event, warned: &Mutex<HashSet<String>>) -> Option<String> {
     const NONE_LEFT: &str = "";
     let first = |address: &str| {
         let mut warned = warned.lock().unwrap_or_else(PoisonError::into_inner);
@@ -210,10 +219,14 @@ fn log(event: &Event, warned: &Mutex<HashSet<String>>) {
             messages,
             results,
             most,
-        } => tracing::warn!(
-            "worker {address} gave key {key} {results} results for {messages} messages and closed in good order; the most \
-             for as many messages: {most}"
-        ),
+        } => {
+            let words = format!(
+                "worker {address} gave key {key} {results} results for {messages} messages and closed in good order; \
+                 the most for as many messages: {most}"
+            );
+            tracing::warn!("{words}");
+            return Some(words);
+        }
         Event::Local => {
             let mut warned = warned.lock().unwrap_or_else(PoisonError::into_inner);
             match !warned.is_empty() && warned.insert(NONE_LEFT.to_owned()) {
@@ -223,4 +236,5 @@ fn log(event: &Event, warned: &Mutex<HashSet<String>>) {
         }
         other => tracing::info!("{other:?}"),
     }
+    None
 }

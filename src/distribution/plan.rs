@@ -139,6 +139,7 @@ impl SpreadPlan {
             build_here: build_here(self.configuration, self.settings.clone(), context.clone()),
             capacity: *capacity,
             one_each: self.one_each,
+            notices: context.notices.clone(),
         };
         Ok(match distributor {
             Some(distributor) => distribution.keyed(nested, distributor),

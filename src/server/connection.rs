@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use engine::{Figures, Message, Output, Running};
-use gadgets::Context;
+use gadgets::{Context, context::Notices};
 use protocol::{
     IsmrmrdHeader,
     codec::{Readers, Writers},
@@ -46,6 +46,7 @@ where
         services: services.clone(),
         graph: None,
         received: 0,
+        notices: Notices::default(),
     };
     let (written, last_words) = tokio::join!(writer.run(received), connection.run());
     let ended = last_words.as_deref().unwrap_or("closed");
@@ -68,6 +69,7 @@ struct Connection<R> {
     services: Arc<Services>,
     graph: Option<Graph>,
     received: u64,
+    notices: Notices,
 }
 
 struct Graph {
@@ -119,9 +121,14 @@ impl<R: AsyncRead + Unpin> Connection<R> {
                 );
             }
         }
-        let words = (!errors.is_empty()).then(|| errors.join("; "));
+        let complaint = (!errors.is_empty()).then(|| errors.join("; "));
+        let notices = self.notices.take().into_iter();
+        let words = errors
+            .into_iter()
+            .chain(notices.map(|notice| format!("[Connection Main Thread] WARNING: {notice}")))
+            .collect();
         let (done, mut said) = oneshot::channel();
-        if self.orders.send(Say::Finish { errors, done }).await.is_ok() && unread {
+        if self.orders.send(Say::Finish { words, done }).await.is_ok() && unread {
             // Only after the words were written: they are what the client is to read before the end.
             let limit = self.services.limits.linger;
             tokio::select! {
@@ -129,7 +136,7 @@ impl<R: AsyncRead + Unpin> Connection<R> {
                 _ = &mut said => self.reader.discard(limit).await,
             }
         }
-        words
+        complaint
     }
 
     async fn converse(&mut self) -> Result<Ending, Ending> {
@@ -205,6 +212,7 @@ impl<R: AsyncRead + Unpin> Connection<R> {
             parameters: self.services.parameters.clone(),
             storage: self.services.storage.clone(),
             dumps: Arc::new(Hdf5DumpFiles),
+            notices: self.notices.clone(),
             ..Context::new(header)
         };
         let node = plan.build(&context).map_err(broken)?;

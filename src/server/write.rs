@@ -22,7 +22,7 @@ pub(super) enum Say {
     Stream { output: Input<Message>, writers: Writers },
     /// Said when the graph's stream ended: these texts, then CLOSE.
     Finish {
-        errors: Vec<String>,
+        words: Vec<String>,
         done: oneshot::Sender<()>,
     },
 }
@@ -70,11 +70,11 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
                         self.outgoing.set_writers(writers);
                         stream = Some(output);
                     }
-                    Some(Say::Finish { errors, done }) => {
+                    Some(Say::Finish { words, done }) => {
                         if let Some(stream) = stream.take() {
                             self.pump(stream, &mut unsent).await?;
                         }
-                        for words in errors.into_iter().chain(unsent.words()) {
+                        for words in words.into_iter().chain(unsent.words()) {
                             if let Err(error) = self.outgoing.text(&words) {
                                 warn!("the client cannot be told: {error}");
                             }

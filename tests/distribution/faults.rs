@@ -14,7 +14,7 @@ use rustix::process::Signal;
 use crate::{
     client::{Measurement, close, exchange},
     process::{PATIENCE, Server, echo},
-    reconstruction::{Case, Finished, LINES, Mode},
+    reconstruction::{Case, Finished, LINES, Mode, REPETITIONS},
     wicked::{Deed, Moment, Wicked},
 };
 
@@ -223,6 +223,33 @@ fn a_worker_that_gives_a_key_nothing_in_good_order_is_named() {
         );
     }
     assert_eq!(finished.warnings().len(), wicked.done(), "{}", finished.said);
+}
+
+#[test]
+fn a_client_is_told_that_a_key_has_fewer_results_than_others() {
+    let worker = Server::start();
+    let wicked = Wicked::new(worker.address, |_| Deed::say(Moment::Answered(0), close()));
+    let head = Server::head(&[wicked.address, worker.address], ONE_TRY);
+    let bytes = Measurement::new(LINES, 2, REPETITIONS).whole(Mode::Keyed.configuration());
+    let mut incoming = Incoming::client(Limits::default(), Readers::standard());
+    incoming.handle_bytes(&exchange(head.address, &bytes));
+    let (mut images, mut words) = (0, Vec::new());
+    while let Some(event) = incoming.poll_event().unwrap() {
+        match event {
+            Event::Message(_) => images += 1,
+            Event::Text(text) => words.push(text),
+            _ => {}
+        }
+    }
+    assert_eq!(images + words.len(), usize::from(REPETITIONS), "{words:?}");
+    assert!(wicked.done() > 0 && words.len() == wicked.done(), "{words:?}");
+    for words in &words {
+        assert!(
+            words.starts_with("[Connection Main Thread] WARNING: Distributed: worker "),
+            "{words}"
+        );
+        assert!(words.contains(&format!("0 results for {LINES} messages")), "{words}");
+    }
 }
 
 #[test]
