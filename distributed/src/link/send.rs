@@ -5,7 +5,10 @@ use std::{io, sync::atomic::Ordering::Relaxed};
 use bytes::Buf;
 use engine::{BoxError, Input};
 use futures::FutureExt;
-use protocol::{codec::Writers, session::Outgoing};
+use protocol::{
+    codec::Writers,
+    session::{Outgoing, Segments},
+};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use super::receive::Traffic;
@@ -27,9 +30,9 @@ impl From<io::Error> for Stop {
     }
 }
 
-/// Up to so many bytes of small messages are gathered for one write.
-const GATHERED: usize = 64 * 1024;
-/// A message of so many bytes is worth a write of its own: gathering would copy it once more.
+/// Up to so many bytes of messages go out in one write.
+const GATHERED: usize = 256 * 1024;
+/// A message of so many bytes is not copied for that.
 const LARGE: usize = 16 * 1024;
 
 pub(super) async fn run<W: AsyncWrite + Unpin>(
@@ -39,7 +42,7 @@ pub(super) async fn run<W: AsyncWrite + Unpin>(
     traffic: &Traffic,
 ) -> Result<(), Stop> {
     socket.write_all(handshake).await?;
-    let mut gathered = Vec::new();
+    let mut gathered = Segments::default();
     loop {
         // What waits already goes out together; nothing waits here for company.
         let next = match input.next().now_or_never() {
@@ -54,28 +57,27 @@ pub(super) async fn run<W: AsyncWrite + Unpin>(
         };
         let [first, rest] = message.bytes().map_err(Stop::Unsendable)?;
         traffic.sent.fetch_add(1, Relaxed);
-        let length = first.len() + rest.len();
-        if length > LARGE || gathered.len() + length > GATHERED {
-            flush(&mut socket, &mut gathered).await?;
-        }
-        if length > LARGE {
-            socket.write_all_buf(&mut first.chain(rest)).await?;
+        if first.len() + rest.len() > LARGE {
+            gathered.push(first);
+            gathered.push(rest);
         } else {
-            gathered.extend_from_slice(&first);
-            gathered.extend_from_slice(&rest);
+            gathered.gather(&first);
+            gathered.gather(&rest);
+        }
+        if gathered.remaining() >= GATHERED {
+            flush(&mut socket, &mut gathered).await?;
         }
     }
     let mut close = Outgoing::new(Writers::none());
     close.close();
-    gathered.extend_from_slice(close.buffer());
+    gathered.gather(close.buffer());
     // Before it is written: the worker's own CLOSE may be here before this task runs again.
     traffic.closed.store(true, Relaxed);
     flush(&mut socket, &mut gathered).await?;
     Ok(())
 }
 
-async fn flush<W: AsyncWrite + Unpin>(socket: &mut W, gathered: &mut Vec<u8>) -> io::Result<()> {
-    socket.write_all(gathered).await?;
-    gathered.clear();
+async fn flush<W: AsyncWrite + Unpin>(socket: &mut W, gathered: &mut Segments) -> io::Result<()> {
+    socket.write_all_buf(gathered).await?;
     socket.flush().await
 }

@@ -36,13 +36,18 @@ pub struct Segments {
 }
 
 impl Segments {
+    /// Appends a copy of few bytes.
+    pub fn gather(&mut self, bytes: &[u8]) {
+        self.gathered.extend_from_slice(bytes);
+    }
+
     /// Where to append what is copied.
     pub(super) fn gathered(&mut self) -> &mut Vec<u8> {
         &mut self.gathered
     }
 
     /// Appends bytes that stay where they are.
-    pub(super) fn push(&mut self, part: Bytes) {
+    pub fn push(&mut self, part: Bytes) {
         if part.is_empty() {
             return;
         }
