@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, hint::black_box, sync::Arc};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use gadgetron::{
     configurations::Configurations,
-    files::RAW_DATA_GROUP,
+    files::{RAW_DATA_GROUP, ReadLimits},
     phantom::{self, Phantom, PhantomArguments, PhantomSettings},
     recon::Recon,
 };
@@ -52,6 +52,7 @@ fn recon(criterion: &mut Criterion) {
             let recon = Recon {
                 input: input.clone(),
                 group: RAW_DATA_GROUP.into(),
+                read_limits: ReadLimits::default(),
                 configuration: configuration.clone(),
                 output,
                 output_group: "default".into(),

@@ -13,7 +13,7 @@ use engine::distribute::{SelectorNode, by_key};
 use gadgetron::{
     configurations::Configurations,
     distribution::{Distribution, Distributors},
-    files::RAW_DATA_GROUP,
+    files::{RAW_DATA_GROUP, ReadLimits},
     phantom::{self, PhantomArguments, PhantomSettings},
     recon::Recon,
 };
@@ -63,6 +63,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let report = Recon {
         input: raw,
         group: RAW_DATA_GROUP.into(),
+        read_limits: ReadLimits::default(),
         configuration,
         output: folder.path().join("images.h5"),
         output_group: "images".into(),

@@ -14,7 +14,7 @@ use protocol::AnyImage;
 
 use crate::{
     configurations::Configurations,
-    files::{ImageReader, RAW_DATA_GROUP},
+    files::{ImageReader, RAW_DATA_GROUP, ReadLimits},
     phantom::{self, PhantomArguments, PhantomSettings},
     recon::{Recon, Report},
 };
@@ -119,6 +119,7 @@ pub async fn run(folder: &Path) -> Result<Demo, DemoError> {
     let recon = Recon {
         input: raw.clone(),
         group: RAW_DATA_GROUP.into(),
+        read_limits: ReadLimits::default(),
         configuration: Configurations::new().find(CONFIGURATION)?,
         output: images.clone(),
         output_group: CONFIGURATION.into(),

@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 use crate::{
     assemble::{Plan, Settings},
     distribution::Distribution,
-    files::{Hdf5DumpFiles, ImageFile, RawDataFile, ScannerData},
+    files::{Hdf5DumpFiles, ImageFile, RawDataFile, ReadLimits, ScannerData},
 };
 
 /// What to reconstruct, and how.
@@ -25,6 +25,8 @@ pub struct Recon {
     pub input: PathBuf,
     /// Group of the raw data in the input file.
     pub group: String,
+    /// Limits for reading it.
+    pub read_limits: ReadLimits,
     /// The configuration's text.
     pub configuration: String,
     /// Image file; images are added to an existing one.
@@ -115,8 +117,8 @@ impl Recon {
             file: self.input.clone(),
             cause,
         };
-        let (input, group) = (self.input.clone(), self.group.clone());
-        let file = blocking(move || RawDataFile::open(&input, &group)).await;
+        let (input, group, limits) = (self.input.clone(), self.group.clone(), self.read_limits);
+        let file = blocking(move || RawDataFile::open_with(&input, &group, limits)).await;
         let file = file.map_err(|error| input_error(error.into()))?;
         let header = IsmrmrdHeader::parse(file.header_xml()).map_err(|error| ReconError::Header(error.to_string()))?;
         let context = Context {

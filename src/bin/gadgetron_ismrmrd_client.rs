@@ -14,7 +14,7 @@ use std::{
 use clap::Parser;
 use gadgetron::{
     client::{self, ClientError, ConfigurationChoice, OutputFiles, Progress, Request, Settings},
-    files::RawDataFile,
+    files::{RawDataFile, ReadLimits},
     protocol::codec::Precision,
 };
 use indicatif::{ProgressBar, ProgressStyle};
@@ -81,6 +81,8 @@ struct Arguments {
     /// Say what is sent and how fast.
     #[arg(short, long)]
     verbose: bool,
+    #[command(flatten)]
+    read_limits: ReadLimits,
 }
 
 fn main() -> ExitCode {
@@ -245,7 +247,11 @@ fn request(arguments: &Arguments) -> Result<(Request, u64), Box<dyn std::error::
         None => ConfigurationChoice::Named(arguments.config.clone()),
     };
     let measurement = match &arguments.filename {
-        Some(path) if !arguments.query => Some(Box::new(RawDataFile::open(path, &arguments.in_group)?)),
+        Some(path) if !arguments.query => Some(Box::new(RawDataFile::open_with(
+            path,
+            &arguments.in_group,
+            arguments.read_limits,
+        )?)),
         _ => None,
     };
     let items = measurement

@@ -14,6 +14,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     configurations::Configurations,
     distribution::{DistributionArguments, discover::DiscoverArguments, simulate::SimulateArguments},
+    files::ReadLimits,
     http::HttpLimits,
     recon::Recon,
     relay::RelayOptions,
@@ -78,11 +79,13 @@ struct ReconArguments {
     /// A parameter for gadgets, NAME=VALUE; may be given several times.
     #[arg(long = "parameter")]
     parameters: Vec<Parameter>,
-    #[command(flatten)]
-    distribution: DistributionArguments,
     /// Print nothing but errors.
     #[arg(short, long)]
     quiet: bool,
+    #[command(flatten)]
+    read_limits: ReadLimits,
+    #[command(flatten)]
+    distribution: DistributionArguments,
 }
 
 #[derive(Debug, Args)]
@@ -168,6 +171,7 @@ async fn recon(arguments: ReconArguments) -> Outcome {
     let recon = Recon {
         input: arguments.input,
         group: arguments.group,
+        read_limits: arguments.read_limits,
         configuration,
         output: arguments.output,
         output_group: arguments.output_group.or(name).unwrap_or_else(|| "images".into()),

@@ -32,17 +32,31 @@ pub use raw_writer::RawDataWriter;
 pub const RAW_DATA_GROUP: &str = "dataset";
 
 /// Limits for reading files that may be damaged or hostile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::Args)]
+#[command(next_help_heading = "Bounds on files (ours)")]
 pub struct ReadLimits {
     /// Bytes of one chunk of a table after decompression (default 64 MiB).
+    #[arg(help = "Mebibytes of one chunk of a table after decompression", long = "file-chunk-mebibytes", value_name = "MIB", default_value = "64", value_parser = mebibytes)]
     pub chunk_bytes: usize,
     /// Bytes of the XML header (default 64 MiB).
+    #[arg(help = "Mebibytes of the XML header", long = "file-header-mebibytes", value_name = "MIB", default_value = "64", value_parser = mebibytes)]
     pub header_bytes: usize,
     /// Bytes of variable-length data kept at hand beside those of the current record (default 4 MiB).
+    #[arg(help = "Mebibytes of variable-length data kept at hand beside those of the current record", long = "file-heap-mebibytes", value_name = "MIB", default_value = "4", value_parser = mebibytes)]
     pub heap_bytes: usize,
     /// Bytes of the pixels of one series of images after decompression (default 4 GiB); what the file could hold
-    /// uncompressed is read in any case.
+    /// uncompressed is read in any case. No command reads images.
+    #[arg(skip = Self::SERIES_BYTES)]
     pub series_bytes: usize,
+}
+
+impl ReadLimits {
+    const SERIES_BYTES: usize = 4 << 30;
+}
+
+fn mebibytes(text: &str) -> Result<usize, String> {
+    let count: usize = text.parse().map_err(|error| format!("{error}"))?;
+    Ok(count.saturating_mul(1 << 20))
 }
 
 impl Default for ReadLimits {
@@ -51,7 +65,7 @@ impl Default for ReadLimits {
             chunk_bytes: 64 << 20,
             header_bytes: 64 << 20,
             heap_bytes: 4 << 20,
-            series_bytes: 4 << 30,
+            series_bytes: Self::SERIES_BYTES,
         }
     }
 }

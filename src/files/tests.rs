@@ -322,3 +322,16 @@ fn the_originals_images_are_read() {
     };
     assert_eq!((image.data.dim(), &image.meta), ((1, 1, 16, 16), &None));
 }
+
+#[test]
+fn the_options_have_the_defaults_of_the_library() {
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        limits: ReadLimits,
+    }
+    let limits = <Line as clap::Parser>::parse_from(["recon"]).limits;
+    assert_eq!(limits, ReadLimits::default());
+    let line = ["recon", "--file-chunk-mebibytes", "2"];
+    assert_eq!(<Line as clap::Parser>::parse_from(line).limits.chunk_bytes, 2 << 20);
+}

@@ -10,7 +10,7 @@ use std::{
 
 use gadgetron::{
     configurations::Configurations,
-    files::RAW_DATA_GROUP,
+    files::{RAW_DATA_GROUP, ReadLimits},
     phantom::{self, PhantomArguments, PhantomSettings},
     recon::Recon,
 };
@@ -103,6 +103,7 @@ impl Case {
         let recon = Recon {
             input: self.raw(),
             group: RAW_DATA_GROUP.into(),
+            read_limits: ReadLimits::default(),
             configuration: Configurations::new().find(self.configuration).unwrap(),
             output: self.path("here.h5"),
             output_group: "images".into(),

@@ -31,7 +31,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use gadgetron::{
     configurations::Configurations,
-    files::{ImageReader, ImageSeries},
+    files::{ImageReader, ImageSeries, ReadLimits},
     recon::{Recon, Report},
 };
 
@@ -46,6 +46,7 @@ async fn reconstruct_with(input: &Path, name: &str, text: String, output: &Path)
     let recon = Recon {
         input: input.to_owned(),
         group: "dataset".into(),
+        read_limits: ReadLimits::default(),
         configuration: text,
         output: output.to_owned(),
         output_group: name.to_owned(),

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use gadgetron::{configurations::Configurations, recon::Recon};
+use gadgetron::{configurations::Configurations, files::ReadLimits, recon::Recon};
 use protocol::{
     AnyImage, Complex32, Image, Limits,
     codec::Readers,
@@ -55,6 +55,7 @@ async fn results_on_the_way_are_in_the_files_that_are_named() {
     let recon = Recon {
         input: data("brain_a2.h5"),
         group: "dataset".into(),
+        read_limits: ReadLimits::default(),
         configuration: Configurations::new().find(configuration).unwrap(),
         output: path("out.h5"),
         output_group: "images".into(),
