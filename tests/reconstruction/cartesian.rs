@@ -17,6 +17,24 @@ const FFT: f64 = 1e-5;
 const GRAPPA: f64 = 1e-3;
 const SPIRIT: f64 = 1e-2;
 
+/// The most grey levels that a whole number may be from the original's.
+const GREY_LEVELS: f64 = 2.0;
+
+/// The part of an image's pixels that may be such levels apart. The original sums the equations of a GRAPPA kernel in
+/// single precision: that is off by about a ten-thousandth in combinations of channels that the data hardly determine.
+/// Its g-factor maps (series 20 and on) show that, and the SNR maps (300 and on), which are images over g-factors. Images
+/// show the rounding of the coil maps, where the sum of a neighbourhood nearly cancels.
+fn grey_levels_apart(image: &str) -> f64 {
+    let series: Option<u32> = image
+        .strip_prefix("image_")
+        .and_then(|name| name.split('[').next()?.parse().ok());
+    match series {
+        Some(300..) => 0.15,
+        Some(20..) => 0.025,
+        _ => 0.02,
+    }
+}
+
 /// Reconstructs `INPUT.h5` and compares with `INPUT.CONFIGURATION.h5`.
 ///
 /// Images of whole numbers are what the configuration gives without its last step, rounded: so much is checked exactly.
@@ -36,9 +54,17 @@ async fn as_the_original(input: &str, configuration: &str, tolerance: f64) {
         }
         return;
     };
-    // Headers, sizes, pixel types and series; of the pixels more below.
-    if let Err(differences) = compare(&output, &golden, Tolerance::GreyLevels(f64::INFINITY)) {
+    // Headers, sizes, pixel types and series, and no pixel is further away than this; of the pixels more below.
+    if let Err(differences) = compare(&output, &golden, Tolerance::GreyLevels(GREY_LEVELS)) {
         panic!("{what}:\n{}", differences.join("\n"));
+    }
+    let apart = measures::measured(&output, &golden, |ours, golden| {
+        let differ = ours.iter().zip(golden).filter(|(ours, golden)| ours != golden);
+        differ.count() as f64 / golden.len() as f64
+    });
+    for (image, share) in apart {
+        let most = grey_levels_apart(&image);
+        assert!(share <= most, "{what}, {image}: {share} of the pixels differ");
     }
     reconstruct_with(&file, configuration, text, &unrounded).await;
     let rounding = measures::measured(&unrounded, &output, |ours, rounded| {
