@@ -227,11 +227,12 @@ async fn relay(arguments: RelayArguments) -> Outcome {
     let options = arguments.options();
     let listener = tokio::net::TcpListener::bind((arguments.bind, arguments.port)).await;
     let listener = listener.map_err(|error| format!("port {}: {error}", arguments.port))?;
+    let told_to_stop = server::stop_signal();
     tracing::info!("the relay listens on {}", listener.local_addr()?);
     let shutdown = tokio_util::sync::CancellationToken::new();
     let serving = crate::relay::serve(listener, options, shutdown.clone());
     let stopping = async {
-        server::stop_signal().await;
+        told_to_stop.await;
         shutdown.cancel();
     };
     tokio::join!(serving, stopping).0?;

@@ -54,6 +54,7 @@ pub(super) async fn run_tap(arguments: TapArguments) -> Outcome {
     let listeners = listen(arguments.bind, arguments.listen)
         .await
         .map_err(|error| format!("port {}: {error}", arguments.listen))?;
+    let told_to_stop = stop_signal();
     for listener in &listeners {
         info!("the tap to {} listens on {}", arguments.to, listener.local_addr()?);
     }
@@ -62,7 +63,7 @@ pub(super) async fn run_tap(arguments: TapArguments) -> Outcome {
         connections: arguments.max_connections.clamp(1, 1 << 20),
         ..TapOptions::default()
     };
-    let recorded = tap(listeners, arguments.to, &arguments.out, options, stop_signal())
+    let recorded = tap(listeners, arguments.to, &arguments.out, options, told_to_stop)
         .await
         .map_err(|error| format!("{}: {error}", arguments.out.display()))?;
     info!(

@@ -106,6 +106,7 @@ pub(super) async fn run(arguments: ServerArguments) -> Outcome {
     let listeners = server::listen(arguments.bind, arguments.port)
         .await
         .map_err(|error| format!("port {}: {error}", arguments.port))?;
+    let told_to_stop = stop_signal();
     for listener in &listeners {
         info!("Gadgetron {} listens on {}", about::VERSION, listener.local_addr()?);
     }
@@ -116,7 +117,7 @@ pub(super) async fn run(arguments: ServerArguments) -> Outcome {
         tokio::spawn(async move { announce(&relay, port, AnnounceOptions::default(), stopping).await })
     });
     let stop = async {
-        stop_signal().await;
+        told_to_stop.await;
         // The relay forgets this worker before its last connections are drained.
         stopping.cancel();
     };
@@ -159,21 +160,24 @@ fn open<T>(path: &Path, opened: std::io::Result<T>) -> Result<T, String> {
     opened.map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// Completes when the process is told to stop: interrupt or terminate.
-pub(super) async fn stop_signal() {
+/// Completes when the process is told to stop: interrupt or terminate. From this call on neither of them kills it, so it
+/// comes before anybody is told that the program is there.
+pub(super) fn stop_signal() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
     let interrupt = signal(SignalKind::interrupt());
     let terminate = signal(SignalKind::terminate());
-    match (interrupt, terminate) {
-        (Ok(mut interrupt), Ok(mut terminate)) => {
-            tokio::select! {
-                _ = interrupt.recv() => info!("interrupted"),
-                _ = terminate.recv() => info!("told to stop"),
+    async move {
+        match (interrupt, terminate) {
+            (Ok(mut interrupt), Ok(mut terminate)) => {
+                tokio::select! {
+                    _ = interrupt.recv() => info!("interrupted"),
+                    _ = terminate.recv() => info!("told to stop"),
+                }
             }
-        }
-        (Err(error), _) | (_, Err(error)) => {
-            warn!("signals cannot be heard ({error}): the server stops only when it is killed");
-            std::future::pending().await
+            (Err(error), _) | (_, Err(error)) => {
+                warn!("signals cannot be heard ({error}): the server stops only when it is killed");
+                std::future::pending().await
+            }
         }
     }
 }

@@ -51,6 +51,16 @@ fn a_stopping_server_finishes_what_runs_and_takes_nothing_new() {
 }
 
 #[test]
+fn a_server_can_be_stopped_as_soon_as_it_says_that_it_listens() {
+    for _ in 0..10 {
+        let server = Server::start();
+        server.process.signal(Signal::TERM);
+        assert_eq!(server.process.wait().code(), Some(0), "{}", server.process.said());
+        assert!(server.process.said().contains("told to stop"));
+    }
+}
+
+#[test]
 fn what_is_not_done_in_time_is_cut() {
     let (server, mut client) = stopping(&Measurement::new(32, 2, 2), &["--drain", "1"]);
     let mut answer = Vec::new();
