@@ -42,7 +42,6 @@ impl std::fmt::Display for Demo {
         let Report {
             acquisitions,
             bytes,
-            images,
             elapsed,
             ..
         } = &self.report;
@@ -56,8 +55,8 @@ impl std::fmt::Display for Demo {
         )?;
         writeln!(
             formatter,
-            "recon:    {CONFIGURATION}, {images} images in {} ({seconds:.3} s, {:.0} MB/s)",
-            self.images.display(),
+            "recon:    {CONFIGURATION}, {} ({seconds:.3} s, {:.0} MB/s)",
+            self.report.images_in(&self.images),
             megabytes / seconds
         )?;
         write!(formatter, "look at:  {}", self.picture.display())

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -68,6 +68,24 @@ pub struct Report {
     pub others: BTreeMap<&'static str, u64>,
     /// Wall time.
     pub elapsed: Duration,
+}
+
+impl Report {
+    /// How many images were written and where, for people; without one there is no file.
+    ///
+    /// ```
+    /// use gadgetron::recon::Report;
+    /// assert_eq!(Report::default().images_in("out.h5".as_ref()), "no image");
+    /// let report = Report { images: 2, ..Report::default() };
+    /// assert_eq!(report.images_in("out.h5".as_ref()), "2 images in out.h5");
+    /// ```
+    pub fn images_in(&self, file: &Path) -> String {
+        match self.images {
+            0 => "no image".to_owned(),
+            1 => format!("1 image in {}", file.display()),
+            images => format!("{images} images in {}", file.display()),
+        }
+    }
 }
 
 /// Why it failed. What was complete before is in the output file.

@@ -190,11 +190,10 @@ async fn recon(arguments: ReconArguments) -> Outcome {
     }
     if !arguments.quiet {
         tracing::info!(
-            "{} readouts, {} waveforms -> {} images in {} ({:.3} s, {:.0} MB/s)",
+            "{} readouts, {} waveforms -> {} ({:.3} s, {:.0} MB/s)",
             report.acquisitions,
             report.waveforms,
-            report.images,
-            output.display(),
+            report.images_in(&output),
             report.elapsed.as_secs_f64(),
             report.bytes as f64 / 1e6 / report.elapsed.as_secs_f64()
         );
