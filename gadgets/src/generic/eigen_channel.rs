@@ -2,11 +2,16 @@
 //!
 //! [`ReconData`] to the same; class `GenericReconEigenChannelGadget`. The transform comes from the calibration data of the
 //! first message and stays until slices, S or N change in number (`update_eigen_channel_coefficients` makes it new each
-//! time). How many channels are kept is decided by the first slice, for all. Data that calibrate themselves are transformed
-//! once, and share their samples with the calibration data afterwards too.
+//! time). Where channels are left out, slices that come in messages of their own have transforms of their own (the original
+//! leaves out what is weak in the first slice), and as many channels are kept as the slice needs that needs the most (the
+//! original asks the first); data without calibration data, after others with them, get the transform of those. Data that
+//! calibrate themselves are transformed once, and share their samples with the calibration data afterwards too.
+
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use engine::{BoxError, Gadget, Input, Output};
-use protocol::ReconData;
+use ndarray::{ArrayD, ArrayViewD};
+use protocol::{AcquisitionHeader, ReconData};
 use rayon::prelude::*;
 
 use super::{
@@ -37,8 +42,18 @@ crate::properties! {
         "upstream_coil_compression" => pub compression: bool = true,
         /// Channels weaker than this part of the strongest are left out; none when not positive.
         "upstream_coil_compression_thres" => pub threshold: f64 = -1.0,
-        /// Number of channels to keep; the threshold decides when 0.
-        "upstream_coil_compression_num_modesKept" => pub kept: usize = 0,
+        /// Number of channels to keep; the threshold decides when not positive.
+        "upstream_coil_compression_num_modesKept" => pub kept: i32 = 0,
+    }
+}
+
+impl EigenChannelProperties {
+    fn keep(&self) -> Keep {
+        match usize::try_from(self.kept) {
+            Ok(kept @ 1..) => Keep::Count(kept),
+            _ if self.threshold > 0.0 => Keep::Above(self.threshold),
+            _ => Keep::All,
+        }
     }
 }
 
@@ -47,10 +62,21 @@ crate::properties! {
 pub struct EigenChannel {
     properties: EigenChannelProperties,
     encodings: Vec<EncodingFacts>,
-    transforms: Vec<Option<Transforms>>,
+    transforms: Vec<Known>,
 }
 
 /// The transforms of one encoding space.
+#[derive(Debug, Default)]
+struct Known {
+    of_slices: BTreeMap<Slices, Transforms>,
+    /// Those of the last message that came with calibration data.
+    calibrated: Option<Slices>,
+}
+
+/// The numbers of a message's slices.
+type Slices = Vec<u16>;
+
+/// The transforms of the slices of one message.
 #[derive(Debug)]
 struct Transforms {
     /// Slices, S, N and channels of the data they were made for.
@@ -66,7 +92,7 @@ impl Configured for EigenChannel {
         let encodings = encodings::all(&context.header);
         Ok(Self {
             properties,
-            transforms: encodings.iter().map(|_| None).collect(),
+            transforms: encodings.iter().map(|_| Known::default()).collect(),
             encodings,
         })
     }
@@ -103,17 +129,33 @@ impl EigenChannel {
             };
             let mut samples = Frames::from_shared(std::mem::take(&mut bit.data.data))?;
             let Dims { loc, s, n, cha, .. } = samples.dims;
+            let sizes = [loc, s, n, cha];
             let known = &mut self.transforms[number];
-            if self.properties.update || known.as_ref().is_none_or(|known| known.made_for != [loc, s, n, cha]) {
-                let source = reference.as_ref().unwrap_or(&samples);
-                *known = Some(Transforms::of(
-                    source.view(),
-                    [loc, s, n, cha],
-                    &self.properties,
-                    facts.mode,
-                )?);
+            let mut slices = match self.properties.keep() {
+                // Nothing is left out, whichever slice's the transform is.
+                Keep::All => Slices::new(),
+                Keep::Count(_) | Keep::Above(_) => slices(&bit.data.headers),
+            };
+            // What is calibrated with others' data must have their channels.
+            let others = known.calibrated.clone().filter(|_| bit.reference.is_none());
+            let may_change = others.is_none();
+            match others {
+                Some(others) => slices = others,
+                None if bit.reference.is_some() => known.calibrated = Some(slices.clone()),
+                None => {}
             }
-            let Some(transforms) = known else { continue };
+            let made = |source: &Frames| Transforms::of(source.view(), sizes, &self.properties, facts.mode);
+            let source = reference.as_ref().unwrap_or(&samples);
+            let transforms = match known.of_slices.entry(slices) {
+                Entry::Vacant(entry) => entry.insert(made(source)?),
+                Entry::Occupied(entry) => {
+                    let transforms = entry.into_mut();
+                    if may_change && (self.properties.update || transforms.made_for != sizes) {
+                        *transforms = made(source)?;
+                    }
+                    transforms
+                }
+            };
             transforms.apply(&mut samples)?;
             bit.data.data = samples.into_shared();
             if let Some(buffer) = &mut bit.reference {
@@ -128,6 +170,12 @@ impl EigenChannel {
         }
         Ok(())
     }
+}
+
+/// The number of every slice; lines that were not measured say 0.
+fn slices(headers: &ArrayD<AcquisitionHeader>) -> Slices {
+    let of_slice = |headers: ArrayViewD<'_, AcquisitionHeader>| headers.iter().map(|header| header.idx.slice).max();
+    headers.outer_iter().filter_map(of_slice).collect()
 }
 
 impl Transforms {
@@ -146,20 +194,22 @@ impl Transforms {
             mode == CalibrationMode::Interleaved,
         );
         let dims = averaged.dims;
-        let keep = match properties.kept {
-            0 => Keep::Above(properties.threshold),
-            kept => Keep::Count(kept),
+        let keep = properties.keep();
+        let all = |keep: Keep| -> Result<Vec<Klt>, BoxError> {
+            let frames = (0..dims.frames()).into_par_iter();
+            frames
+                .map(|frame| Ok(Klt::of(averaged.frame(frame), dims.cha, true, keep)?))
+                .collect()
         };
-        let first = Klt::of(averaged.frame(0), dims.cha, true, keep)?;
-        let keep = Keep::Count(first.kept());
-        let others: Result<Vec<Klt>, _> = (1..dims.frames())
-            .into_par_iter()
-            .map(|frame| Klt::of(averaged.frame(frame), dims.cha, true, keep))
-            .collect();
+        let mut of_frame = all(keep)?;
+        let most = of_frame.iter().map(Klt::kept).max().unwrap_or(dims.cha);
+        if of_frame.iter().any(|klt| klt.kept() < most) {
+            of_frame = all(Keep::Count(most))?;
+        }
         Ok(Self {
             made_for,
             dims,
-            of_frame: std::iter::once(first).chain(others?).collect(),
+            of_frame,
         })
     }
 
@@ -195,15 +245,23 @@ mod tests {
     use super::*;
     use crate::testing::{build, header, noise, outputs};
 
-    /// Two slices of three coils that calibrate themselves.
-    fn bit() -> ReconBit {
-        let shape = IxDyn(&[2, 1, 1, 3, 1, 5, 8]);
-        let samples = |at: IxDyn| noise(3 + at[0] as u64, at[3], at[5] * 8 + at[6]) * (1 + at[3]) as f32;
+    /// Slices of three coils that calibrate themselves; `seen` says how much a coil sees of a slice.
+    fn slices(numbers: &[u16], seen: fn(u16, usize) -> f32) -> ReconBit {
+        let shape = IxDyn(&[numbers.len(), 1, 1, 3, 1, 5, 8]);
+        let samples = |at: IxDyn| {
+            let slice = numbers[at[0]];
+            noise(3 + u64::from(slice), at[3], at[5] * 8 + at[6]) * seen(slice, at[3])
+        };
+        let mut headers = ArrayD::from_elem(IxDyn(&[numbers.len(), 1, 1, 1, 5]), AcquisitionHeader::default());
+        for (mut headers, &number) in headers.outer_iter_mut().zip(numbers) {
+            // The first line was not measured.
+            headers.iter_mut().skip(1).for_each(|header| header.idx.slice = number);
+        }
         let data = BufferedData {
             data: ArrayD::from_shape_fn(shape, samples).into_shared(),
             trajectory: None,
             density: None,
-            headers: ArrayD::from_elem(IxDyn(&[2, 1, 1, 1, 5]), AcquisitionHeader::default()),
+            headers,
             sampling: SamplingDescription::default(),
         };
         ReconBit {
@@ -212,14 +270,74 @@ mod tests {
         }
     }
 
-    fn transformed(bit: ReconBit) -> ReconBit {
-        let kept = [("upstream_coil_compression_num_modesKept", "2")];
-        let gadget: EigenChannel = build(&kept, &Context::new(header([8, 5, 1], [8, 5, 1]))).unwrap();
-        let message = ReconDataWithWaveforms {
+    fn bit() -> ReconBit {
+        slices(&[0, 1], |_, coil| 1.0 + coil as f32)
+    }
+
+    fn each_transformed(properties: &[(&str, &str)], bits: Vec<ReconBit>) -> Vec<ReconBit> {
+        let gadget: EigenChannel = build(properties, &Context::new(header([8, 5, 1], [8, 5, 1]))).unwrap();
+        let message = |bit| ReconDataWithWaveforms {
             data: ReconData { bits: vec![bit] },
             waveforms: Vec::new(),
         };
-        outputs(gadget, vec![message]).remove(0).data.bits.remove(0)
+        let messages = outputs(gadget, bits.into_iter().map(message).collect());
+        messages.into_iter().flat_map(|message| message.data.bits).collect()
+    }
+
+    fn transformed(bit: ReconBit) -> ReconBit {
+        each_transformed(&[("upstream_coil_compression_num_modesKept", "2")], vec![bit]).remove(0)
+    }
+
+    /// Each slice is seen by a coil of its own, and hardly by the others.
+    fn own_coil(slice: u16, coil: usize) -> f32 {
+        match usize::from(slice) == coil {
+            true => 1.0,
+            false => 1e-3,
+        }
+    }
+
+    #[test]
+    fn slices_in_messages_of_their_own_have_transforms_of_their_own() {
+        let threshold = [("upstream_coil_compression_thres", "0.01")];
+        let messages = [0, 1, 0].map(|slice| slices(&[slice], own_coil)).to_vec();
+        let alone: Vec<ReconBit> = messages
+            .iter()
+            .flat_map(|bit| each_transformed(&threshold, vec![bit.clone()]))
+            .collect();
+        assert_eq!(alone[1].data.data.shape()[3], 1);
+        assert_eq!(each_transformed(&threshold, messages), alone);
+    }
+
+    #[test]
+    fn as_many_channels_are_kept_as_the_neediest_slice_has() {
+        let threshold = [("upstream_coil_compression_thres", "0.01")];
+        let seen = |slice: u16, coil: usize| if slice == 0 { own_coil(0, coil) } else { 1.0 };
+        let kept = |numbers: &[u16]| {
+            each_transformed(&threshold, vec![slices(numbers, seen)])[0]
+                .data
+                .data
+                .shape()[3]
+        };
+        assert_eq!((kept(&[0]), kept(&[1]), kept(&[0, 1]), kept(&[1, 0])), (1, 3, 3, 3));
+    }
+
+    #[test]
+    fn data_without_calibration_data_get_the_channels_of_those_before() {
+        let properties = [
+            ("upstream_coil_compression_num_modesKept", "1"),
+            ("update_eigen_channel_coefficients", "true"),
+        ];
+        let calibrating = slices(&[0], own_coil);
+        let without = ReconBit {
+            reference: None,
+            ..slices(&[1], own_coil)
+        };
+        let [_, after] = &each_transformed(&properties, vec![calibrating, without.clone()])[..] else {
+            panic!("two messages");
+        };
+        let energy = |bit: &ReconBit| bit.data.data.iter().map(|z| z.norm_sqr()).sum::<f32>();
+        // The strongest coil of the other slice sees next to nothing of this one.
+        assert!(energy(after) < 1e-3 * energy(&without));
     }
 
     #[test]
