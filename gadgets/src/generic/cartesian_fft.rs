@@ -47,7 +47,7 @@ pub struct CartesianFft {
 impl Configured for CartesianFft {
     type Properties = CartesianFftProperties;
     fn new(p: Self::Properties, context: &Context) -> Result<Self, BoxError> {
-        let method = coil_reference::method(&p.algorithm, p.in_plane, p.through, p.iterations, p.tolerance);
+        let method = coil_reference::method(&p.algorithm, p.in_plane, p.through, p.iterations, p.tolerance)?;
         Ok(Self {
             setting: Setting::new(&context.header, p.image_series, method),
         })

@@ -5,10 +5,11 @@
 //! encoding space; ten, a hundred and one more for each further one), sent in this order.
 //!
 //! Differences from the original: a single coil gives an image, not zeros. A silent coil does not end the list of channels
-//! to reconstruct. In three dimensions the lines that only one of the two accelerations leaves out are filled in without
-//! downstream compression too. Maps have as many N and S as the calibration data, in headers too. Calibration lines that are
-//! missing are left out of the fit (there their zeros are taken for signal); calibration data that are undersampled
-//! themselves, and accelerated data of one channel, are errors.
+//! to reconstruct, and a channel that is weak in the first slice stays in it where another slice has its signal from it. In
+//! three dimensions the lines that only one of the two accelerations leaves out are filled in without downstream compression
+//! too. Maps have as many N and S as the calibration data, in headers too. Data that are reconstructed with earlier
+//! calibration data have SNR maps as well. Calibration lines that are missing are left out of the fit (there their zeros are
+//! taken for signal); calibration data that are undersampled themselves, and accelerated data of one channel, are errors.
 //!
 //! The original sums the equations of its kernels in single precision, which is off by about a ten-thousandth where the
 //! calibration data hardly determine the kernel: in one to two of a hundred pixels of a g-factor map its whole numbers are
@@ -89,12 +90,13 @@ pub struct CartesianGrappa {
     properties: CartesianGrappaProperties,
     setting: Setting,
     /// What the last calibration data of each encoding space gave.
-    calibrated: Vec<Option<Frames>>,
+    calibrated: Vec<Option<Calibrated>>,
     header: Arc<IsmrmrdHeader>,
     streams: Streams,
 }
 
 /// What calibration data give.
+#[derive(Debug)]
 struct Calibrated {
     coefficients: Frames,
     /// With acceleration.
@@ -106,7 +108,7 @@ struct Calibrated {
 impl Configured for CartesianGrappa {
     type Properties = CartesianGrappaProperties;
     fn new(p: Self::Properties, context: &Context) -> Result<Self, BoxError> {
-        let method = coil_reference::method(&p.algorithm, p.in_plane, p.through, p.iterations, p.tolerance);
+        let method = coil_reference::method(&p.algorithm, p.in_plane, p.through, p.iterations, p.tolerance)?;
         let setting = Setting::new(&context.header, p.image_series, method);
         Ok(Self {
             calibrated: setting.for_each_space(),
@@ -134,30 +136,33 @@ impl CartesianGrappa {
         for space in self.setting.spaces(message.data) {
             let mut space = space?;
             let number = space.number;
-            let (mut gfactor, mut maps) = (None, None);
+            let (mut newly, mut maps) = (false, None);
             if let Some(reference) = space.reference.take() {
-                let calibrated = self.calibrate(&reference, &space)?;
-                self.calibrated[number] = Some(calibrated.coefficients);
-                (gfactor, maps) = (calibrated.gfactor, calibrated.maps);
+                let mut calibrated = self.calibrate(&reference, &space)?;
+                maps = calibrated.maps.take();
+                newly = true;
+                self.calibrated[number] = Some(calibrated);
             }
-            let coefficients = self.calibrated[number].as_ref().ok_or(NotCalibrated(number))?;
-            let images = unwrap(&mut space, coefficients)?;
+            let calibrated = self.calibrated[number].as_ref().ok_or(NotCalibrated(number))?;
+            let images = unwrap(&mut space, &calibrated.coefficients)?;
             let image = self.setting.described(images, &space, &message.waveforms);
             if let Some(maps) = maps {
                 self.streams
                     .images(streams::COIL_MAP, &describe::with_pixels(&image, maps))?;
             }
-            if let Some(map) = gfactor.as_ref().filter(|_| self.streams.wants(streams::GFACTOR)) {
+            // The map of a calibration is sent once.
+            let new_gfactor = calibrated.gfactor.as_ref().filter(|_| newly);
+            if let Some(map) = new_gfactor.filter(|_| self.streams.wants(streams::GFACTOR)) {
                 let map = describe::with_pixels(&image, map.clone());
                 self.streams.real_images(streams::GFACTOR, &map)?;
             }
             self.streams.images(streams::IMAGES, &image)?;
             let mut send = |array, series, role| arrays.push(self.setting.announced(array, &space, series, role));
-            if let Some(map) = gfactor.as_ref().filter(|_| self.properties.send_gfactor) {
+            if let Some(map) = new_gfactor.filter(|_| self.properties.send_gfactor) {
                 send(describe::with_pixels(&image, map.clone()), [10, 2], Role::Gfactor);
             }
             if self.properties.send_snr
-                && let Some(map) = snr_map(&image, gfactor.as_ref(), &space.facts)?
+                && let Some(map) = snr_map(&image, calibrated.gfactor.as_ref(), &space.facts)?
             {
                 let mut array = describe::with_pixels(&image, map);
                 array.acquisition_headers = image.acquisition_headers.clone();
@@ -238,7 +243,7 @@ impl CartesianGrappa {
         })
     }
 
-    /// How many of the channels are reconstructed: up to the last that is not weak.
+    /// How many of the channels are reconstructed: up to the last that is not weak in every frame.
     fn channels_to_make(&self, calibration: FramesView<'_>) -> usize {
         let all = calibration.dims.cha;
         if !self.properties.compression {
@@ -247,15 +252,18 @@ impl CartesianGrappa {
         if (1..=all).contains(&self.properties.kept) {
             return self.properties.kept;
         }
-        let energy = |cha: usize| -> f64 {
-            let samples = calibration.channel(0, cha).iter();
+        let energy = |frame: usize, cha: usize| -> f64 {
+            let samples = calibration.channel(frame, cha).iter();
             samples.map(|z| f64::from(z.norm_sqr())).sum()
         };
-        let least = self.properties.threshold * energy(0);
-        (1..all)
-            .rev()
-            .find(|&cha| energy(cha) >= least)
-            .map_or(1, |last| last + 1)
+        let last = |frame: usize| {
+            let least = self.properties.threshold * energy(frame, 0);
+            (1..all)
+                .rev()
+                .find(|&cha| energy(frame, cha) >= least.max(f64::MIN_POSITIVE))
+        };
+        let frames = (0..calibration.dims.frames()).into_par_iter();
+        frames.filter_map(last).max().map_or(1, |last| last + 1)
     }
 }
 
@@ -303,3 +311,6 @@ fn snr_map(image: &ImageArray, gfactor: Option<&Frames>, facts: &EncodingFacts) 
     }
     Ok(Some(map))
 }
+
+#[cfg(test)]
+mod tests;

@@ -86,7 +86,7 @@ impl Configured for CartesianSpirit {
     type Properties = CartesianSpiritProperties;
     fn new(p: Self::Properties, context: &Context) -> Result<Self, BoxError> {
         let (iterations, tolerance) = (p.coil_map_iterations, p.coil_map_tolerance);
-        let method = coil_reference::method(&p.algorithm, p.in_plane, p.through, iterations, tolerance);
+        let method = coil_reference::method(&p.algorithm, p.in_plane, p.through, iterations, tolerance)?;
         let setting = Setting::new(&context.header, p.image_series, method);
         Ok(Self {
             calibrated: setting.for_each_space(),

@@ -18,20 +18,32 @@ use crate::numerics::{
 /// Power iterations of Inati's local principal component.
 const POWER: usize = 3;
 
-/// The method with this name, as configurations give it: `Inati`, anything else is `Inati_Iter` as in the original.
-pub(super) fn method(name: &str, in_plane: usize, through: usize, iterations: usize, tolerance: f32) -> Method {
+/// The name is no method's.
+#[derive(Debug, thiserror::Error)]
+#[error("unknown coil_map_algorithm \"{0}\"; there are Inati and Inati_Iter")]
+pub(super) struct UnknownMethod(String);
+
+/// The method with this name, as configurations give it.
+pub(super) fn method(
+    name: &str,
+    in_plane: usize,
+    through: usize,
+    iterations: usize,
+    tolerance: f32,
+) -> Result<Method, UnknownMethod> {
     match name {
-        "Inati" => Method::Inati {
+        "Inati" => Ok(Method::Inati {
             in_plane,
             through,
             power: POWER,
-        },
-        _ => Method::InatiIterative {
+        }),
+        "Inati_Iter" => Ok(Method::InatiIterative {
             in_plane,
             through,
             iterations,
             tolerance,
-        },
+        }),
+        _ => Err(UnknownMethod(name.to_owned())),
     }
 }
 
@@ -251,6 +263,14 @@ mod tests {
     }
 
     #[test]
+    fn there_are_two_methods() {
+        let words = |name| method(name, 7, 5, 10, 1e-4).err().map(|error| error.to_string());
+        assert_eq!((words("Inati"), words("Inati_Iter")), (None, None));
+        let unknown = "unknown coil_map_algorithm \"inati\"; there are Inati and Inati_Iter";
+        assert_eq!(words("inati").as_deref(), Some(unknown));
+    }
+
+    #[test]
     fn maps_of_one_coil_are_one() {
         let reference = Frames {
             dims: Dims {
@@ -262,7 +282,7 @@ mod tests {
             },
             data: vec![Complex32::I; 128],
         };
-        let method = method("Inati", 7, 5, 10, 1e-4);
+        let method = method("Inati", 7, 5, 10, 1e-4).unwrap();
         let recon = extent(12, 10);
         let maps = maps(
             reference.view(),

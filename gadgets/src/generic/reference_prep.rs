@@ -35,7 +35,8 @@ crate::properties! {
         "S_for_ref" => pub s: i32 = -1,
         /// Whether embedded calibration lines also go into the data.
         "ref_fill_into_data_embedded" => pub fill: bool = false,
-        /// Whether to prepare calibration data with every message, or only with the first.
+        /// Whether to prepare calibration data with every message, or only with the first of each encoding space; where
+        /// slices come in messages of their own, the first slice then calibrates all, as in the original.
         "prepare_ref_always" => pub always: bool = true,
     }
 }
