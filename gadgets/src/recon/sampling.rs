@@ -61,13 +61,6 @@ pub(super) fn directions(
     let parallel = encoding.parallel_imaging.is_some();
     let separate = separate(encoding, reference);
     let of = |name, matrix: u16, limit: Option<Limit>, seen: CounterRange, size_when_separate: usize| {
-        let limited = limit.map(|l| usize::from(l.maximum.saturating_sub(l.minimum)) + 1);
-        let size = match (cartesian, parallel) {
-            (true, true) if separate => size_when_separate,
-            (true, true) => matrix.into(),
-            (true, false) => limited.unwrap_or(matrix.into()),
-            (false, _) => limited.unwrap_or(seen.size()),
-        };
         let shift = match limit {
             _ if cartesian && separate => -i32::from(seen.min),
             // The counter of a trajectory that is not Cartesian starts where the limits, or the data, start.
@@ -76,6 +69,20 @@ pub(super) fn directions(
                 i32::from(matrix / 2) - i32::from(limit.center)
             }
             Some(_) | None => 0,
+        };
+        // Partial Fourier without `parallelImaging`: as many lines as the limits allow would not hold those they allow.
+        let holds = |size: usize| {
+            limit.is_none_or(|limit| {
+                let [first, last] = [limit.minimum, limit.maximum].map(|index| i64::from(index) + i64::from(shift));
+                first >= 0 && last < size as i64
+            })
+        };
+        let limited = limit.map(|l| usize::from(l.maximum.saturating_sub(l.minimum)) + 1);
+        let size = match (cartesian, parallel) {
+            (true, true) if separate => size_when_separate,
+            (true, true) => matrix.into(),
+            (true, false) => limited.filter(|size| holds(*size)).unwrap_or(matrix.into()),
+            (false, _) => limited.unwrap_or(seen.size()),
         };
         Direction {
             name,
