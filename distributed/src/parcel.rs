@@ -7,7 +7,10 @@ use std::{
 
 use bytes::Bytes;
 use engine::{BoxError, Message};
-use protocol::session::{Event, Incoming};
+use protocol::{
+    error::EncodeError,
+    session::{Event, Incoming},
+};
 
 use crate::link::Setup;
 
@@ -36,11 +39,9 @@ impl fmt::Debug for Parcel {
 }
 
 impl Parcel {
-    /// A parcel; a message that no writer takes comes back.
-    pub fn new(message: Message, setup: &Arc<Setup>) -> Result<Self, Message> {
-        if !setup.writers.accepts(message.payload()) {
-            return Err(message);
-        }
+    /// A parcel; a message that no writer takes is an error at once, not only when a link sends it.
+    pub fn new(message: Message, setup: &Arc<Setup>) -> Result<Self, EncodeError> {
+        setup.writers.expect(message.payload(), message.type_name())?;
         Ok(Self {
             weight: message.weight(),
             mark: None,

@@ -29,7 +29,7 @@ pub mod testing;
 pub use channel::{Capacity, Closed, Input, Interrupted, Output, channel, message_channel, weighed_channel};
 pub use compose::{Compose, Named, Then};
 pub use compute::compute;
-pub use distribute::{Distribute, DistributeLimits, Event, Packed, Selector, SelectorNode, by_key, distribute};
+pub use distribute::{Distribute, DistributeLimits, Event, Selector, SelectorNode, by_key, distribute};
 pub use dynamic::{Node, PureNode};
 pub use error::{BoxError, Error, NodePath};
 pub use figures::{Figures, NodeFigures};

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use engine::{
-    BoxError, BranchNode, Capacity, Input, MemoryWorker, Merge, MergeNode, Message, Node, Output, Packed, PureNode,
+    BoxError, BranchNode, Capacity, Input, MemoryWorker, Merge, MergeNode, Message, Node, Output, PureNode,
     SelectorNode, Sequenced, Unordered, by_key, distribute, fanout, gadget_fn,
     link::AnyWorker,
     map, message_channel, numbered, parallel, pure_fn, route,
@@ -99,8 +99,8 @@ impl Plan {
     }
 }
 
-fn pack(message: Message) -> Result<Packed<u32>, engine::BoxError> {
-    Ok(message.downcast().map_or_else(Packed::Past, Packed::Taken))
+fn pack(message: Message) -> Result<u32, engine::BoxError> {
+    message.downcast().map_err(|other| other.type_name().into())
 }
 
 fn good(name: &str) -> MemoryWorker<u32, Erased> {

@@ -1,10 +1,12 @@
 //! The nodes of a configuration that spread work: `distributed` and `puredistributed`.
 //!
 //! ```text
-//!                     ┌── what no worker takes ──────────────────┐
+//!                     ┌── what the distributor does not take ────┐
 //!   in ─▶ distributor ┤                                          ├─▶ out
 //!                     └─ parcels ─▶ engine::distribute ─▶ results┘
 //! ```
+//!
+//! A `puredistributed` node has no distributor: all its messages become parcels.
 
 use std::{
     collections::HashSet,
@@ -18,7 +20,7 @@ use distributed::{
 };
 use engine::{
     BoxError, Capacity, Input, MemoryWorker, Message, Node, NodePath, Output,
-    distribute::{Distribute, DistributeLimits, Event, Packed, SelectorNode, distribute},
+    distribute::{Distribute, DistributeLimits, Event, SelectorNode, distribute},
     message_channel,
 };
 use gadgets::context::Notices;
@@ -71,7 +73,7 @@ impl Distribution {
         Node::distribute_keyed(
             name,
             distributor,
-            move |message| pack(message, &setup),
+            move |message| pack(message, &setup, "or a distributor that leaves such messages alone"),
             self.spread(nested),
         )
     }
@@ -79,7 +81,11 @@ impl Distribution {
     /// A `puredistributed` node: each message is a job; results come in the order of the jobs.
     pub fn pure(&self, nested: Nested) -> Node {
         let (name, setup) = (nested.name.clone(), nested.setup.clone());
-        Node::distribute_pure(name, move |message| pack(message, &setup), self.spread(nested))
+        Node::distribute_pure(
+            name,
+            move |message| pack(message, &setup, "or let no such message reach it"),
+            self.spread(nested),
+        )
     }
 
     fn spread(&self, nested: Nested) -> Distribute<Parcel, Message> {
@@ -108,13 +114,14 @@ impl Distribution {
     }
 }
 
-/// A message for the links; what no writer takes, no worker could take either.
-fn pack(message: Message, setup: &Arc<Setup>) -> Result<Packed<Parcel>, BoxError> {
+/// A message for the links. What no writer takes cannot reach a worker; were it to flow past, the nested stream would
+/// seem to have worked on it. So the node fails, with what can be done about it.
+fn pack(message: Message, setup: &Arc<Setup>, or_else: &str) -> Result<Parcel, BoxError> {
     let mark = place(&message);
-    Ok(match Parcel::new(message, setup) {
-        Ok(parcel) => Packed::Taken(parcel.with_mark(mark)),
-        Err(message) => Packed::Past(message),
-    })
+    match Parcel::new(message, setup) {
+        Ok(parcel) => Ok(parcel.with_mark(mark)),
+        Err(error) => Err(format!("{error}. Add a writer to the node's <writers>, {or_else}").into()),
+    }
 }
 
 /// The nested stream in this process, from parcels to results.

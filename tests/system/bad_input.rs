@@ -92,6 +92,55 @@ async fn unknown_classes_and_properties_are_all_told_with_their_places() {
     );
 }
 
+/// A node that spreads work and has one writer, which is for images.
+fn spread(kind: &str, inside: &str) -> String {
+    format!(
+        "<configuration><version>2</version>
+            <readers><reader><classname>AcquisitionReader</classname></reader></readers>
+            <writers><writer><classname>AcquisitionWriter</classname></writer></writers>
+        <stream><{kind}>
+            <readers><reader><classname>ImageReader</classname></reader></readers>
+            <writers><writer><classname>ImageWriter</classname></writer></writers>
+            {inside}
+        </{kind}></stream></configuration>"
+    )
+}
+
+#[tokio::test]
+async fn a_message_that_is_to_travel_and_has_no_writer_is_told_with_what_to_do() {
+    let messages = recorded_messages();
+    let by_repetition = "<distributor><classname>AcquisitionDistributor</classname>
+        <property name=\"parallel_dimension\" value=\"repetition\"/></distributor><stream/>";
+    for (kind, inside) in [("puredistributed", "<purestream/>"), ("distributed", by_repetition)] {
+        let configuration = text(2, &spread(kind, inside));
+        let answer = expect_complaint(
+            &[&configuration, messages[1], messages[2], &CLOSE],
+            "Add a writer to the node's <writers>, or",
+        )
+        .await;
+        let complaint = answer.complaint();
+        for words in [
+            "no writer is configured for a message of type `",
+            "Acquisition`",
+            "Image",
+            "istributed",
+        ] {
+            assert!(complaint.contains(words), "{words}: {complaint}");
+        }
+        assert!(answer.payloads.is_empty(), "nothing flows past {kind}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_distributor_does_not_take_needs_no_writer() {
+    let messages = recorded_messages();
+    let by_space = "<distributor><classname>BufferDistributor</classname></distributor><stream/>";
+    let configuration = text(2, &spread("distributed", by_space));
+    let sent = [&configuration, messages[1], messages[2], &CLOSE];
+    let answer = exchange(&Arc::<Services>::default(), sent).await;
+    assert_eq!((answer.complaint().as_str(), answer.payloads.len()), ("", 1));
+}
+
 #[tokio::test]
 async fn messages_out_of_order_are_told() {
     let messages = recorded_messages();

@@ -36,7 +36,6 @@ mod tests;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-pub use erased::Packed;
 pub use keyed::Keyed;
 pub use pure::Pure;
 pub use selector::{ByKey, Chosen, Selector, SelectorNode, by_key};

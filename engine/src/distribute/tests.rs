@@ -8,9 +8,9 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::{
-    Capacity, Compose, Gadget, Input, Message, Node, Output, gadget_fn,
+    Capacity, Compose, Gadget, Input, Output, gadget_fn,
     link::MemoryWorker,
-    map, message_channel, pure_fn,
+    map, pure_fn,
     testing::{Fault, FaultyWorker, delayed},
 };
 
@@ -374,33 +374,4 @@ async fn a_broken_input_reaches_keyed_workers_as_broken() {
     assert_eq!(&*results.next().await.unwrap_err().reason, "the scanner stopped");
     running.join().await.unwrap_err();
     assert!(!*flushed.lock().unwrap());
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_erased_forms_pack_and_let_strangers_flow_past() {
-    let workers = || -> Vec<AnyWorker<u64, Message>> {
-        vec![Arc::new(MemoryWorker::new("a", || map(|n: u64| Message::new(n * 2))))]
-    };
-    let pack = |message: Message| Ok(message.downcast::<u64>().map_or_else(Packed::Past, Packed::Taken));
-    let selector = SelectorNode::new("by value", by_key(|n: &u64| *n), Message::downcast, Message::new);
-    let nodes = [
-        Node::distribute_pure("pure", pack, distribute(workers())),
-        Node::distribute_keyed("keyed", selector, pack, distribute(workers())),
-    ];
-    for node in nodes {
-        let (mut output, input) = message_channel(Capacity::messages(8));
-        let (sender, mut results) = message_channel(Capacity::messages(8));
-        let running = node.spawn(input, sender);
-        output.send(Message::new(1_u64)).await.unwrap();
-        output.send(Message::new("stranger")).await.unwrap();
-        output.send(Message::new(2_u64)).await.unwrap();
-        drop(output);
-        let mut seen = Vec::new();
-        while let Some(message) = results.next().await.unwrap() {
-            seen.push(message.downcast::<u64>().map_or(0, |n| n));
-        }
-        running.join().await.unwrap();
-        seen.sort_unstable();
-        assert_eq!(seen, [0, 2, 4]);
-    }
 }

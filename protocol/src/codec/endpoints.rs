@@ -182,6 +182,11 @@ impl Writers {
         self.in_order.iter().any(|(_, codec)| codec.accepts(value))
     }
 
+    /// What [`Self::encode`] would say where no writer takes this value.
+    pub fn expect(&self, value: &dyn Any, type_name: &str) -> Result<(), EncodeError> {
+        self.writer(value, type_name).map(|_| ())
+    }
+
     /// Appends the whole message, number first. Where it fails, `out` is as it was.
     pub fn encode(&self, value: &dyn Any, type_name: &str, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         let (id, codec) = self.writer(value, type_name)?;
