@@ -8,6 +8,7 @@ use std::{
 use bytes::Bytes;
 use engine::{BoxError, Message};
 use protocol::{
+    Limits,
     error::EncodeError,
     session::{Event, Incoming},
 };
@@ -79,6 +80,9 @@ impl Parcel {
     }
 
     /// The message. The last holder gets the value itself; before, it is decoded from the bytes that others may need.
+    ///
+    /// The bytes were written here, so they are held against no limit: those of the links are for what workers send, and
+    /// a job may be larger than any answer.
     pub fn into_message(self) -> Result<Message, BoxError> {
         let last = Arc::strong_count(&self.content) == 1;
         if last {
@@ -89,11 +93,58 @@ impl Parcel {
             }
         }
         let bytes = self.bytes()?;
-        let mut incoming = Incoming::client(self.setup.limits, self.setup.own_readers.clone());
+        let mut incoming = Incoming::client(Limits::NONE, self.setup.own_readers.clone());
         bytes.iter().for_each(|part| incoming.handle_bytes(part));
         match incoming.poll_event()? {
             Some(Event::Message(payload)) => Ok(Message::from_parts(payload.value, payload.type_name, payload.weight)),
             _ => Err("the message does not survive its own encoding".into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::codec::{Codec, Codecs, Decoder, Failure, Readers, Writers, put_count};
+
+    use super::*;
+
+    /// A message that is a list, to have more items than a link would take from a worker.
+    #[derive(Clone, PartialEq)]
+    struct List(Vec<u8>);
+
+    struct ListCodec;
+
+    impl Codec for ListCodec {
+        type Value = List;
+
+        fn decode(&self, decoder: &mut Decoder<'_>) -> Result<List, Failure> {
+            let count = decoder.count("the list", 1)?;
+            decoder.samples(count as u64).map(List)
+        }
+
+        fn encode(&self, value: &List, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+            put_count(out, value.0.len());
+            out.extend_from_slice(&value.0);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_was_encoded_here_is_decoded_however_large_it_is() {
+        let mut codecs = Codecs::standard();
+        codecs
+            .register(2003, &["ListReader"], &["ListWriter"], ListCodec)
+            .unwrap();
+        let endpoints = (Readers::standard(), Writers::all(&codecs));
+        let setup = Setup::new("<configuration/>", "<header/>", endpoints, &codecs).unwrap();
+        let items = usize::try_from(Limits::default().list_items).unwrap();
+        let list = List(vec![7; items + 1]);
+        let parcel = Parcel::new(Message::new(list.clone()), &Arc::new(setup)).unwrap();
+        // A link has sent it, and another one may have to.
+        parcel.bytes().unwrap();
+        for parcel in [parcel.clone(), parcel] {
+            let message = parcel.into_message().unwrap();
+            assert!(message.downcast_ref::<List>() == Some(&list));
         }
     }
 }

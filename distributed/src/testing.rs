@@ -68,7 +68,7 @@ pub(crate) fn address() -> Address {
 
 pub(crate) fn set_up(configuration: &str, header: &str, writers: Writers) -> Setup {
     let endpoints = (Readers::standard(), writers);
-    Setup::new(configuration, header, endpoints, &Codecs::standard(), Limits::default()).unwrap()
+    Setup::new(configuration, header, endpoints, &Codecs::standard()).unwrap()
 }
 
 pub(crate) fn setup() -> Arc<Setup> {

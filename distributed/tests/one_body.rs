@@ -30,7 +30,7 @@ const KEYS: u32 = 3;
 fn setup() -> Arc<Setup> {
     let endpoints = (Readers::standard(), Writers::standard());
     let codecs = Codecs::standard();
-    Arc::new(Setup::new("<configuration/>", "<header/>", endpoints, &codecs, Limits::default()).unwrap())
+    Arc::new(Setup::new("<configuration/>", "<header/>", endpoints, &codecs).unwrap())
 }
 
 fn readouts(setup: &Arc<Setup>) -> Vec<Parcel> {

@@ -20,6 +20,16 @@ pub struct Limits {
     pub list_items: u64,
 }
 
+impl Limits {
+    /// No limits: for bytes that were written by this program itself. What comes from outside never has these.
+    pub const NONE: Self = Self {
+        message_bytes: u64::MAX,
+        text_bytes: u64::MAX,
+        dimensions: u64::MAX,
+        list_items: u64::MAX,
+    };
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

@@ -125,13 +125,7 @@ impl SpreadPlan {
         } = &self.settings;
         let endpoints = (self.readers, self.writers);
         let (configuration, header) = (self.configuration.to_xml(), context.header.to_xml());
-        let setup = Setup::new(
-            &configuration,
-            &header,
-            endpoints,
-            codecs,
-            distribution.roster.link.protocol,
-        )?;
+        let setup = Setup::new(&configuration, &header, endpoints, codecs)?;
         let distributor = self.distributor.map(|build| build(context)).transpose()?;
         let nested = Nested {
             name: self.name.into(),

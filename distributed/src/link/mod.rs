@@ -82,7 +82,6 @@ pub struct Setup {
     pub writers: Writers,
     /// What is sent, read back: for the worker in this process.
     pub(crate) own_readers: Readers,
-    pub(crate) limits: Limits,
 }
 
 impl Setup {
@@ -94,7 +93,6 @@ impl Setup {
         header: &str,
         (readers, writers): (Readers, Writers),
         codecs: &Codecs,
-        limits: Limits,
     ) -> Result<Self, EncodeError> {
         let mut outgoing = Outgoing::new(Writers::none());
         outgoing.configuration(configuration)?;
@@ -104,7 +102,6 @@ impl Setup {
             readers,
             writers,
             own_readers: Readers::all(codecs),
-            limits,
         })
     }
 
