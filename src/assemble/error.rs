@@ -33,6 +33,16 @@ pub enum AssemblyError {
         /// Where it stands.
         position: Position,
     },
+    /// A node of a kind that cannot stand where it stands.
+    #[error("{position}: a {node} node cannot stand here: {reason}")]
+    MisplacedNode {
+        /// Kind of node.
+        node: &'static str,
+        /// What this place needs.
+        reason: &'static str,
+        /// Where it stands.
+        position: Position,
+    },
     /// A kind of node that this server does not serve.
     #[error("{position}: {node} nodes are not served by this version")]
     Unserved {

@@ -118,6 +118,18 @@ fn spread(plan: SpreadPlan) -> Step {
     }))
 }
 
+/// What a node is called in a configuration, and where it stands.
+fn kind(node: &configuration::Node) -> (&'static str, Position) {
+    match node {
+        configuration::Node::Gadget(node) => ("gadget", node.position),
+        configuration::Node::Parallel(node) => ("parallel", node.position),
+        configuration::Node::Distributed(node) => ("distributed", node.position),
+        configuration::Node::PureDistributed(node) => ("puredistributed", node.position),
+        configuration::Node::ParallelProcess(node) => ("parallelprocess", node.position),
+        configuration::Node::External(node) => ("external", node.position),
+    }
+}
+
 struct Planner<'a> {
     settings: &'a Settings,
     errors: Vec<AssemblyError>,
@@ -135,7 +147,7 @@ impl Planner<'_> {
             configuration::Node::Parallel(node) => self.parallel(node),
             configuration::Node::Distributed(node) => self.distributed(node),
             configuration::Node::PureDistributed(node) => self.pure_distributed(node),
-            configuration::Node::External(node) => self.unserved("external", node.position),
+            configuration::Node::External(_) => self.unserved(node),
         }
     }
 
@@ -226,12 +238,11 @@ impl Planner<'_> {
                 (configuration::Node::Gadget(component), Some(Step::Node(_))) => {
                     let _: Option<()> = self.misplaced(component, reason);
                 }
-                (_, Some(Step::Node(_))) => self.errors.push(AssemblyError::Misplaced {
-                    gadget: "a nested node".into(),
-                    class: stream.key.clone(),
-                    reason,
-                    position: stream.position,
-                }),
+                (node, Some(Step::Node(_))) => {
+                    let (node, position) = kind(node);
+                    self.errors
+                        .push(AssemblyError::MisplacedNode { node, reason, position });
+                }
                 (_, None) => {}
             }
         }
@@ -267,7 +278,8 @@ impl Planner<'_> {
         None
     }
 
-    fn unserved(&mut self, node: &'static str, position: Position) -> Option<Step> {
+    fn unserved(&mut self, node: &configuration::Node) -> Option<Step> {
+        let (node, position) = kind(node);
         self.errors.push(AssemblyError::Unserved { node, position });
         None
     }

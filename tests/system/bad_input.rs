@@ -142,6 +142,19 @@ async fn what_a_distributor_does_not_take_needs_no_writer() {
 }
 
 #[tokio::test]
+async fn a_node_among_pure_gadgets_is_told_with_its_kind_and_place() {
+    let nested = "<puredistributed><readers/><writers/><purestream/></puredistributed>";
+    for kind in ["puredistributed", "parallelprocess"] {
+        let configuration = format!(
+            "<configuration><version>2</version><readers/><writers/><stream><{kind}>\n<purestream>\n  {nested}\n\
+            </purestream></{kind}></stream></configuration>"
+        );
+        let words = format!("line 3, column 3: a puredistributed node cannot stand here: a {kind} node runs pure");
+        expect_complaint(&[&text(2, &configuration), &CLOSE], &words).await;
+    }
+}
+
+#[tokio::test]
 async fn messages_out_of_order_are_told() {
     let messages = recorded_messages();
     let (configuration, header, readout) = (messages[0], messages[1], messages[2]);
