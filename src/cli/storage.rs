@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use clap::Args;
+use clap::{Args, builder::BoolishValueParser};
 use gadgets::context::{NoStorage, Storage};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -16,8 +16,8 @@ use crate::{
 /// Storage between measurements.
 #[derive(Clone, Debug, Args)]
 pub(super) struct StorageArguments {
-    /// Do without storage.
-    #[arg(short = 'd', long = "disable_storage", num_args = 0..=1, default_value_t = false, default_missing_value = "true", action = clap::ArgAction::Set)]
+    /// Do without storage; yes where no word follows, otherwise true or false, yes or no, on or off, 1 or 0.
+    #[arg(short = 'd', long = "disable_storage", num_args = 0..=1, default_value_t = false, default_missing_value = "true", action = clap::ArgAction::Set, value_parser = BoolishValueParser::new())]
     disable_storage: bool,
     /// Address of a storage server; where none is given, one is started here.
     #[arg(short = 'E', long = "storage_address")]
@@ -148,5 +148,39 @@ impl StorageArguments {
             folders.database.display()
         );
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        storage: StorageArguments,
+    }
+
+    #[test]
+    fn disable_storage_takes_the_original_s_words_for_yes_and_no() {
+        let disabled = |options: &str| {
+            let line = Line::try_parse_from(format!("gadgetron {options}").split_whitespace());
+            line.map(|line| line.storage.disable_storage)
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!((disabled(""), disabled("-d")), (Ok(false), Ok(true)));
+        for (yes, no) in [
+            ("true", "false"),
+            ("1", "0"),
+            ("yes", "no"),
+            ("on", "off"),
+            ("TRUE", "No"),
+        ] {
+            assert_eq!(disabled(&format!("-d {yes}")), Ok(true), "{yes}");
+            assert_eq!(disabled(&format!("--disable_storage={no}")), Ok(false), "{no}");
+        }
+        assert!(disabled("-d maybe").is_err());
     }
 }
