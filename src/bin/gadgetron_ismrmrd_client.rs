@@ -1,7 +1,7 @@
 //! `gadgetron_ismrmrd_client`: sends an ISMRMRD file to a server and stores the images that come back.
 //!
 //! The options are those of Gadgetron's own client. The exit status tells the truth: 0 only when all went well and
-//! something came back.
+//! something came back that could be kept.
 
 use std::{
     io::{IsTerminal, Write as _},
@@ -75,7 +75,7 @@ struct Arguments {
     /// Ask the server about itself (such as gadgetron::info) and print the answer; -q is allowed beside it.
     #[arg(short = 'Q', long)]
     info: Option<String>,
-    /// Succeed although nothing comes back (a noise measurement, say).
+    /// Succeed although nothing comes back (a noise measurement, say), or nothing that there is a file format for.
     #[arg(long)]
     allow_nothing: bool,
     /// Say what is sent and how fast.
@@ -228,9 +228,13 @@ async fn job(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
             megabytes / seconds
         ));
     }
-    match outcome.received.kept + outcome.received.dropped {
-        0 if asked => Err("the server did not answer".into()),
-        0 if !arguments.allow_nothing => Err("the server reported no error, but nothing came back".into()),
+    match (outcome.received.kept, outcome.received.dropped) {
+        (0, 0) if asked => Err("the server did not answer".into()),
+        (0, 0) if !arguments.allow_nothing => Err("the server reported no error, but nothing came back".into()),
+        (0, dropped) if !arguments.allow_nothing => Err(format!(
+            "nothing was stored: there is no file format for any of the {dropped} messages that came back"
+        )
+        .into()),
         _ => Ok(()),
     }
 }

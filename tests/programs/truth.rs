@@ -47,6 +47,28 @@ fn a_run_without_images_fails_unless_it_was_expected() {
 }
 
 #[test]
+fn a_run_whose_messages_no_file_holds_fails_unless_it_was_expected() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("out.h5");
+    // Readouts come back.
+    let run = || {
+        let mut client = server.client();
+        client
+            .arg("-f")
+            .arg(data("tiny.h5"))
+            .arg("-C")
+            .arg(data("bucketless.xml"));
+        client.arg("-o").arg(&output);
+        client
+    };
+    let words = fail(&mut run());
+    assert!(words.contains("nothing was stored"), "{words}");
+    succeed(run().arg("--allow-nothing"));
+    assert!(!output.exists(), "a file of images without an image");
+}
+
+#[test]
 fn nobody_listens() {
     // The port was free a moment ago; should somebody take it, they are no Gadgetron.
     let port = std::net::TcpListener::bind("127.0.0.1:0")
