@@ -185,8 +185,14 @@ async fn recon(arguments: ReconArguments) -> Outcome {
     for (kind, count) in &report.others {
         tracing::warn!("{count} messages of type {kind} came out: no image file holds them");
     }
-    if report.images == 0 && report.others.is_empty() {
-        return Err("nothing came out: no image was written".into());
+    if report.images == 0 {
+        // What was asked for is an image file, and there is none.
+        let what = if report.others.is_empty() {
+            "nothing"
+        } else {
+            "no image"
+        };
+        return Err(format!("{what} came out: no image was written").into());
     }
     if !arguments.quiet {
         tracing::info!(

@@ -2,7 +2,7 @@
 
 use crate::{
     data,
-    process::{Server, client, fail, succeed},
+    process::{Server, client, fail, gadgetron, succeed},
 };
 
 #[test]
@@ -96,4 +96,19 @@ fn questions_are_answered_on_standard_output() {
     let output = succeed(server.client().args(["-Q", "gadgetron::info"]));
     let answer = String::from_utf8(output.stdout).unwrap();
     assert!(answer.contains(env!("CARGO_PKG_VERSION")), "{answer}");
+}
+
+#[test]
+fn a_reconstruction_in_this_process_that_gives_no_image_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("out.h5");
+    let mut recon = gadgetron(&["recon", "-c"]);
+    recon.arg(data("bucketless.xml")).arg("-o").arg(&output);
+    // Readouts come out.
+    let words = fail(recon.arg(data("tiny.h5")));
+    assert!(
+        words.contains("Acquisition") && words.contains("no image was written"),
+        "{words}"
+    );
+    assert!(!output.exists(), "a file of images without an image");
 }
