@@ -115,13 +115,18 @@ fn say(words: &str) {
     let _ = writeln!(std::io::stderr(), "{words}");
 }
 
-/// Bits come before a tolerance where both are given, as in the original.
+/// By bits or by a tolerance: both at once are refused, as in the original. 0 is as if nothing was said.
 fn compression(arguments: &Arguments) -> Result<Option<Precision>, String> {
     let precision = match (arguments.precision, arguments.tolerance) {
         (0, 0.0) => None,
         (0, tolerance) if tolerance > 0.0 => Some(Precision::Tolerance(tolerance)),
         (0, tolerance) => return Err(format!("a tolerance is positive, not {tolerance}")),
-        (bits, _) => Some(Precision::Bits(bits)),
+        (bits, 0.0) => Some(Precision::Bits(bits)),
+        _ => {
+            return Err(
+                "a precision (-P) and a tolerance (-T) cannot be given together: leave one of them out".to_owned(),
+            );
+        }
     };
     match precision {
         Some(_) if arguments.zfp => Err("ZFP compression is not supported: without -Z it is NHLBI's".to_owned()),
@@ -325,7 +330,8 @@ mod tests {
         };
         assert_eq!(chosen("-P 12"), Ok(Some(Precision::Bits(12))));
         assert_eq!(chosen("-T 0.25"), Ok(Some(Precision::Tolerance(0.25))));
-        assert_eq!(chosen("-T 0.25 -P 7"), Ok(Some(Precision::Bits(7))));
+        assert_eq!(chosen("-T 0.25 -P 0"), Ok(Some(Precision::Tolerance(0.25))));
+        assert!(chosen("-T 0.25 -P 7").unwrap_err().contains("cannot be given together"));
         assert!(chosen("-P 32").is_err());
         assert!(chosen("-T -1").is_err() && chosen("-T NaN").is_err());
         assert!(chosen("-T 0.25 -Z 1").is_err() && chosen("-T 0.25 -Z true").unwrap_err().contains("ZFP"));
