@@ -110,15 +110,21 @@ impl<R: AsyncRead + Unpin> Connection<R> {
                 (source, _) => drop(source),
             }
             let figures = running.figures();
-            let result = running.join().await;
+            let joined = tokio::select! {
+                result = running.join() => Ok(result),
+                // Nobody is there any more to read what still comes: the graph is cancelled.
+                error = self.reader.broken(), if matches!(ending, Ending::Complete) => Err(error),
+            };
             show(&figures);
-            if let Err(error) = result
-                && !error.is_secondary()
-            {
-                errors.insert(
+            match joined {
+                Ok(Err(error)) if !error.is_secondary() => errors.insert(
                     0,
                     format!("[Connection Main Thread/{}] ERROR: {}", error.path(), error.cause()),
-                );
+                ),
+                Ok(_) => {}
+                Err(error) => errors.push(format!(
+                    "[Connection Main Thread] ERROR: the connection broke before all results were sent: {error}"
+                )),
             }
         }
         let complaint = (!errors.is_empty()).then(|| errors.join("; "));

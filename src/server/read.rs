@@ -51,6 +51,15 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         }
     }
 
+    /// Waits, after CLOSE, until the connection breaks. That the client says no more is no break: it may still read. What
+    /// it says nevertheless is not read.
+    pub(crate) async fn broken(&mut self) -> io::Error {
+        match self.socket.read(&mut [0]).await {
+            Err(error) => error,
+            Ok(_) => std::future::pending().await,
+        }
+    }
+
     /// Reads and throws away what the client still sends, so that it gets to read our last words: closing a socket
     /// with unread bytes resets the connection and takes those words with it.
     pub(crate) async fn discard(&mut self, limit: Duration) {

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::Signal;
+use rustix::{net::sockopt, process::Signal};
 
 use crate::{
     client::{Measurement, close, exchange},
@@ -62,6 +62,29 @@ fn when_the_client_goes_all_links_close_and_nothing_is_left() {
             (head.process.sockets(), worker.process.sockets()) == (head_had, worker_had)
         });
     }
+}
+
+#[test]
+fn a_client_that_is_gone_after_its_close_takes_its_links_with_it() {
+    let worker = Server::start();
+    let wicked = Wicked::new(worker.address, |_| Deed::Hold(Moment::Closed));
+    let head = Server::head(&[wicked.address], &[]);
+    let (repetitions, measurement) = (3, Measurement::new(32, 2, 3));
+    let mut client = TcpStream::connect(head.address).unwrap();
+    client
+        .write_all(&measurement.whole(Mode::Keyed.configuration()))
+        .unwrap();
+    // The head has read all, CLOSE included, and waits for a worker that lives and says nothing.
+    wicked.wait_done(repetitions);
+    // The connection is reset, although everything that came was read.
+    sockopt::set_socket_linger(&client, Some(Duration::ZERO)).unwrap();
+    drop(client);
+    wicked.wait_closed(Duration::from_secs(2));
+    let end = |line: &str| {
+        line.contains("the connection broke before all results were sent")
+            .then_some(())
+    };
+    head.process.wait_for("end", end);
 }
 
 /// The same way for all readouts of a repetition.

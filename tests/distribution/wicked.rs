@@ -33,6 +33,8 @@ pub(crate) enum Moment {
     Answered(usize),
     /// So many answers were passed back, and half of another.
     AnsweredHalf(usize),
+    /// The head's CLOSE was sent on.
+    Closed,
     /// All answers were passed back, the worker's CLOSE was not.
     BeforeClose,
 }
@@ -156,6 +158,14 @@ impl Wicked {
     /// How many faults happened.
     pub(crate) fn done(&self) -> usize {
         self.shared.done.load(SeqCst)
+    }
+
+    /// Waits until so many faults happened.
+    pub(crate) fn wait_done(&self, count: usize) {
+        let open = self.shared.open.lock().unwrap();
+        let fewer = |_: &mut usize| self.done() < count;
+        let waited = self.shared.changed.wait_timeout_while(open, PATIENCE, fewer).unwrap();
+        assert!(!waited.1.timed_out(), "{} of {count} faults happened", self.done());
     }
 
     /// Waits until some connection is open.
@@ -282,6 +292,7 @@ impl Side<'_> {
                         incoming.set_readers(Readers::standard());
                     }
                     let message = matches!(event, Event::Message(_));
+                    let close = matches!(event, Event::Close);
                     let end = usize::try_from(incoming.offset()).unwrap();
                     let bytes: Vec<u8> = waiting.drain(..end - passed).collect();
                     passed = end;
@@ -290,7 +301,8 @@ impl Side<'_> {
                     }
                     messages += usize::from(message);
                     let now = (configured && self.is_now(Moment::Configured))
-                        || (message && self.is_now(Moment::Sent(messages)));
+                        || (message && self.is_now(Moment::Sent(messages)))
+                        || (close && self.is_now(Moment::Closed));
                     if now && !matches!(self.deed, Deed::Beside(..)) {
                         // A quick worker's answer to these bytes must not slip through before the fault.
                         self.mute.store(true, SeqCst);
