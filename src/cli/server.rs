@@ -3,6 +3,7 @@
 use std::{
     io::Write,
     net::IpAddr,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -143,6 +144,15 @@ async fn stream(
     let text = services.configurations.find_or_read(name.as_ref())?;
     let configuration = Configuration::parse(&text).map_err(|errors| lines(&errors))?;
     let plan = Plan::new(&configuration, &services.settings())?;
+    if let (Some(input), Some(output)) = (&input, &output)
+        && is_one_file(input, output)
+    {
+        return Err(format!(
+            "{} is the input, and would be lost: give the output another name",
+            output.display()
+        )
+        .into());
+    }
     let input: Box<dyn AsyncRead + Unpin> = match input {
         Some(path) => Box::new(open(&path, tokio::fs::File::open(&path).await)?),
         None => Box::new(tokio::io::stdin()),
@@ -154,6 +164,14 @@ async fn stream(
     let passed = stream_mode::run(input, output, plan, services).await?;
     info!("{} messages in, {} messages out", passed.received, passed.sent);
     Ok(())
+}
+
+/// Whether both names, or links, lead to the same file. Devices keep what they have.
+fn is_one_file(a: &Path, b: &Path) -> bool {
+    match (std::fs::metadata(a), std::fs::metadata(b)) {
+        (Ok(a), Ok(b)) => a.is_file() && (a.dev(), a.ino()) == (b.dev(), b.ino()),
+        _ => false,
+    }
 }
 
 fn open<T>(path: &Path, opened: std::io::Result<T>) -> Result<T, String> {

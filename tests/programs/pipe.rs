@@ -10,7 +10,7 @@ use protocol::{
 
 use crate::{
     command::{run_on, stream_of},
-    process::gadgetron,
+    process::{fail, gadgetron},
 };
 
 /// The first half of `default.xml`: what comes out is sorted k-space, which the original cannot send through a pipe.
@@ -106,6 +106,21 @@ fn two_in_one_pipe_come_to_what_one_comes_to() {
     let (two, succeeded) = Halves::new().run(&input);
     assert_eq!(succeeded, [true, true]);
     assert!(two == one.stdout, "two in one pipe give something else");
+}
+
+#[test]
+fn a_file_is_not_written_over_while_it_is_the_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let [file, link] = ["a.stream", "b.stream"].map(|name| folder.path().join(name));
+    let bytes = stream_of("tiny.h5");
+    std::fs::write(&file, &bytes).unwrap();
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    for output in [&file, &link] {
+        let mut command = gadgetron(&["--from_stream", "-c", "default.xml"]);
+        let words = fail(command.arg("-i").arg(&file).arg("-o").arg(output));
+        assert!(words.contains("is the input, and would be lost"), "{words}");
+        assert!(read(&file) == bytes);
+    }
 }
 
 #[test]
