@@ -62,6 +62,9 @@ pub struct DistributionArguments {
     /// Time after a failed write in which a worker may still say why.
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time_span::parse)]
     worker_last_words: Duration,
+    /// Texts a worker may say in a row without an answer after them, before it is given up.
+    #[arg(long, value_name = "COUNT", default_value_t = 1000)]
+    worker_texts: usize,
     /// Time between the first two tries to connect to a worker; the pause doubles after each try.
     #[arg(long, value_name = "TIME", default_value = "0.1s", value_parser = time_span::parse)]
     worker_retry_pause: Duration,
@@ -111,6 +114,7 @@ impl DistributionArguments {
                     silence: self.worker_silence,
                     pause: self.worker_retry_pause,
                     last_words: self.worker_last_words,
+                    texts: self.worker_texts,
                     channel: Capacity {
                         messages: self.worker_channel_messages.max(1),
                         bytes: mebibytes(self.worker_channel_mebibytes),

@@ -50,6 +50,9 @@ pub enum LinkFault {
     /// Neither data nor an answer to a query.
     #[error("sent nothing for {0:?} while it owed an answer, and answers no query")]
     Silent(Duration),
+    /// Texts, and nothing else.
+    #[error("said {0} texts in a row and gave no answer")]
+    Talks(usize),
     /// Bytes that are no message of the protocol; the place is told.
     #[error("sent bytes that were not understood: {0}")]
     Protocol(#[from] protocol::error::Error),

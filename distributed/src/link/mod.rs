@@ -51,6 +51,8 @@ pub struct LinkLimits {
     pub silence: Duration,
     /// After a write failed: how long the worker's last words are waited for. Default 2 s.
     pub last_words: Duration,
+    /// A worker that says so many texts in a row, and gives no answer after any of them, is given up. Default 1000.
+    pub texts: usize,
     /// What may wait at either end of a link.
     pub channel: Capacity,
     /// Sizes of messages.
@@ -65,6 +67,7 @@ impl Default for LinkLimits {
             pause: Duration::from_millis(100),
             silence: Duration::from_secs(30),
             last_words: Duration::from_secs(2),
+            texts: 1000,
             channel: Capacity::default(),
             protocol: Limits::default(),
         }

@@ -44,7 +44,7 @@ impl<C: Connector> Receiver<'_, C> {
         let mut received = 0_u64;
         // Words that announce an error, as long as nothing was delivered after them.
         let mut complaint: Option<String> = None;
-        let mut words = None;
+        let (mut words, mut talk) = (None, 0);
         loop {
             let Some(event) = incoming.poll_event()? else {
                 if self.fill(&mut socket, &mut incoming, received).await? == 0 {
@@ -55,11 +55,13 @@ impl<C: Connector> Receiver<'_, C> {
             match event {
                 Event::Message(payload) => {
                     received += 1;
+                    talk = 0;
                     complaint = None;
                     let message = Message::from_parts(payload.value, payload.type_name, payload.weight);
                     output.send(message).await.map_err(|_| LinkFault::Unwanted)?;
                 }
                 Event::Text(text) => {
+                    self.talk(&mut talk)?;
                     let text: String = text.chars().take(WORDS_SHOWN).collect();
                     if text.contains("ERROR") {
                         tracing::warn!(worker = %self.address, "{text}");
@@ -88,14 +90,23 @@ impl<C: Connector> Receiver<'_, C> {
                         },
                     });
                 }
-                // An answer that nobody waits for does no harm.
-                Event::Response { .. } => {}
+                // An answer that nobody waits for does no harm, but it is no answer to a job.
+                Event::Response { .. } => self.talk(&mut talk)?,
                 Event::Query { .. } => return Err(LinkFault::Misplaced("a query")),
                 Event::ConfigurationName(_) | Event::Configuration(_) => {
                     return Err(LinkFault::Misplaced("a configuration"));
                 }
                 Event::Header(_) => return Err(LinkFault::Misplaced("a header")),
             }
+        }
+    }
+
+    /// Counts what is no answer to a job.
+    fn talk(&self, talk: &mut usize) -> Result<(), LinkFault> {
+        *talk += 1;
+        match *talk > self.limits.texts {
+            true => Err(LinkFault::Talks(self.limits.texts)),
+            false => Ok(()),
         }
     }
 

@@ -123,7 +123,7 @@ async fn swallow(mut peer: Peer) {
 #[tokio::test(start_paused = true)]
 async fn every_lie_is_told_with_the_address_and_the_place() {
     type Deed = fn(Peer) -> BoxFuture<'static, ()>;
-    let cases: [(Deed, &[&str]); 8] = [
+    let cases: [(Deed, &[&str]); 9] = [
         (|_| Box::pin(async {}), &["hung up without CLOSE, after"]),
         (
             |mut peer| {
@@ -185,6 +185,17 @@ async fn every_lie_is_told_with_the_address_and_the_place() {
         (
             |mut peer| {
                 Box::pin(async move {
+                    (0..600).for_each(|_| peer.outgoing.text("soon").unwrap());
+                    (0..600).for_each(|number| peer.outgoing.response(number, "soon"));
+                    peer.flush().await;
+                    swallow(peer).await;
+                })
+            },
+            &["said 1000 texts in a row and gave no answer"],
+        ),
+        (
+            |mut peer| {
+                Box::pin(async move {
                     peer.outgoing.header("<header/>").unwrap();
                     peer.flush().await;
                     swallow(peer).await;
@@ -204,12 +215,15 @@ async fn every_lie_is_told_with_the_address_and_the_place() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_text_without_error_is_no_failure() {
+async fn texts_without_error_between_answers_are_no_failure() {
     let worker = fake(|_, socket| async move {
         let mut peer = Peer::new(socket);
-        peer.outgoing.text("good morning").unwrap();
+        while let Some(readout) = peer.readout().await {
+            (0..500).for_each(|_| peer.outgoing.text("good morning").unwrap());
+            peer.answer(&readout).await;
+        }
+        peer.outgoing.close();
         peer.flush().await;
-        peer.echo().await;
     });
     let (numbers, outcome) = converse(worker, 3).await;
     assert_eq!(numbers, [0, 1, 2]);
