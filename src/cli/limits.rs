@@ -28,6 +28,9 @@ pub(super) struct LimitArguments {
     /// Time running connections may go on after the server was told to stop.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time_span::parse)]
     drain: Duration,
+    /// Texts of one client that are logged.
+    #[arg(long, value_name = "COUNT", default_value_t = 1000)]
+    client_texts: u64,
     /// Messages that may wait between two gadgets.
     #[arg(long, value_name = "COUNT", default_value_t = 32)]
     channel_messages: usize,
@@ -57,6 +60,7 @@ impl LimitArguments {
             stalled: self.stall_timeout,
             linger: self.linger,
             drain: self.drain,
+            texts: self.client_texts,
             channel: engine::Capacity {
                 messages: self.channel_messages.max(1),
                 bytes: self.channel_mebibytes.saturating_mul(1024 * 1024),

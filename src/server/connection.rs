@@ -29,6 +29,9 @@ use crate::{
 /// How many of the server's own words (answers to queries, the last words) may wait for a slow client.
 const ORDERS: usize = 16;
 
+/// How much of a client's text is logged, in characters.
+const TEXT_SHOWN: usize = 2000;
+
 /// Serves one client over any byte stream, until it closed, broke off or made a mistake.
 pub async fn handle<S>(stream: S, peer: String, services: Arc<Services>)
 where
@@ -46,6 +49,7 @@ where
         services: services.clone(),
         graph: None,
         received: 0,
+        texts: 0,
         notices: Notices::default(),
     };
     let (written, last_words) = tokio::join!(writer.run(received), connection.run());
@@ -54,6 +58,7 @@ where
         Ok(sent) => info!(
             peer,
             received = connection.received,
+            texts = connection.texts,
             sent = sent.messages,
             bytes = sent.bytes,
             elapsed = ?started.elapsed(),
@@ -69,6 +74,7 @@ struct Connection<R> {
     services: Arc<Services>,
     graph: Option<Graph>,
     received: u64,
+    texts: u64,
     notices: Notices,
 }
 
@@ -279,7 +285,11 @@ impl<R: AsyncRead + Unpin> Connection<R> {
                 Ok(())
             }
             Event::Text(text) => {
-                info!("the client says: {text}");
+                self.texts += 1;
+                if self.texts <= self.services.limits.texts {
+                    let text: String = text.chars().take(TEXT_SHOWN).collect();
+                    info!("the client says: {text}");
+                }
                 Ok(())
             }
             Event::RemoteError(text) => Err(broken(format!("the client reports an error: {text}"))),

@@ -1,5 +1,9 @@
 //! The client's exit status and words tell what happened.
 
+use std::{io::Write, net::TcpStream};
+
+use protocol::{codec::Writers, session::Outgoing};
+
 use crate::{
     data,
     process::{Server, client, fail, gadgetron, succeed},
@@ -111,4 +115,18 @@ fn a_reconstruction_in_this_process_that_gives_no_image_fails() {
         "{words}"
     );
     assert!(!output.exists(), "a file of images without an image");
+}
+
+#[test]
+fn what_a_client_says_is_logged_only_so_often() {
+    let server = Server::with(&["--client-texts", "2"], None);
+    let mut outgoing = Outgoing::new(Writers::none());
+    (0..5).for_each(|number| outgoing.text(&format!("word {number}")).unwrap());
+    outgoing.close();
+    let mut socket = TcpStream::connect(server.address).unwrap();
+    socket.write_all(outgoing.buffer()).unwrap();
+    let end = |line: &str| line.contains("connection ended").then(|| line.to_owned());
+    let end = server.process.wait_for("end", end);
+    assert!(end.contains("texts=5"), "{end}");
+    assert_eq!(server.end().matches("the client says: word").count(), 2);
 }
