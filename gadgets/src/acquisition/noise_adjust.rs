@@ -11,6 +11,8 @@
 //! - `scale_only_channels_by_name` means the channels of these names (the original: the first so many).
 //! - `noise_dwell_time_us_preset` counts when the noise readouts give no dwell time (the original ignores it).
 //! - A stored covariance without, or with too few, coil labels is used as it is (the original measures without whitening).
+//! - A stored covariance of other channels than this measurement's own noise has is not used, which the client is told, as it
+//!   is told how many readouts were not whitened because they have other channels than the noise.
 //! - The measurement's id may have any form, and be absent; storage that fails costs the whitening, not the measurement.
 
 use engine::{BoxError, Gadget, Input, Output};
@@ -87,6 +89,31 @@ enum State {
     Ignoring,
 }
 
+/// Readouts that could not be whitened.
+#[derive(Default)]
+struct Unlike {
+    readouts: u64,
+    channels: usize,
+    noise: usize,
+}
+
+impl Unlike {
+    fn count(&mut self, channels: usize, noise: usize) {
+        self.readouts += 1;
+        (self.channels, self.noise) = (channels, noise);
+    }
+
+    fn words(&self) -> Option<String> {
+        let Self {
+            readouts,
+            channels,
+            noise,
+        } = self;
+        (*readouts > 0)
+            .then(|| format!("not whitened: {readouts} readouts, with {channels} channels; the noise has {noise}"))
+    }
+}
+
 type Saving = JoinHandle<Result<(), BoxError>>;
 
 impl Gadget for NoiseAdjust {
@@ -96,8 +123,19 @@ impl Gadget for NoiseAdjust {
     async fn run(self, mut input: Input<Acquisition>, mut output: Output<Acquisition>) -> Result<(), BoxError> {
         let mut state = self.begin().await?;
         let mut saving: Option<Saving> = None;
+        let mut unlike = Unlike::default();
         while let Some(mut readout) = input.next().await? {
             if readout.header.is_flag_set(flag::IS_NOISE_MEASUREMENT) {
+                if let State::Whitening(whitener) = &state
+                    && saving.is_none()
+                    && whitener.channels() != readout.data.nrows()
+                {
+                    let (stored, here) = (whitener.channels(), readout.data.nrows());
+                    self.context.notices.add(format!(
+                        "the noise of {stored} channels that is stored is not used: this measurement's own has {here}"
+                    ));
+                    state = State::Gathering(NoiseSum::default());
+                }
                 if let State::Gathering(sum) = &mut state {
                     sum.add(&readout)?;
                 }
@@ -113,7 +151,9 @@ impl Gadget for NoiseAdjust {
             if let State::Whitening(whitener) = &mut state {
                 if readout.data.nrows() == whitener.channels() {
                     whitener.apply(&mut readout);
-                } else if !self.properties.pass_nonconformant {
+                } else if self.properties.pass_nonconformant {
+                    unlike.count(readout.data.nrows(), whitener.channels());
+                } else {
                     return Err(format!(
                         "a readout with {} channels, noise with {}",
                         readout.data.nrows(),
@@ -123,6 +163,9 @@ impl Gadget for NoiseAdjust {
                 }
             }
             output.send(readout).await?;
+        }
+        if let Some(words) = unlike.words() {
+            self.context.notices.add(words);
         }
         if let State::Gathering(sum) = &state
             && !sum.is_empty()

@@ -102,11 +102,34 @@ fn other_numbers_of_channels_pass_or_are_an_error() {
     let context = context("m", None, &[]);
     let messages = || vec![noise_readout(&[0, 1]), ones(3)];
     assert_eq!(outputs(gadget(&[], &context), messages()), [ones(3)]);
+    let said = "not whitened: 1 readouts, with 3 channels; the noise has 2";
+    assert_eq!(context.notices.take(), [said]);
     let strict = gadget(&[("pass_nonconformant_data", "false")], &context);
     let words = run(strict, messages()).1.unwrap_err().to_string();
     assert_eq!(words, "a readout with 3 channels, noise with 2");
     let (_, result) = run(gadget(&[], &context), vec![noise_readout(&[0, 1]), noise_readout(&[0])]);
     assert!(result.is_err());
+}
+
+#[test]
+fn stored_noise_of_other_channels_than_this_measurement_s_own_is_not_used() {
+    let storage = Arc::new(Memory::default());
+    let mut first = context("first", None, &[]);
+    first.storage = storage.clone();
+    outputs(gadget(&[], &first), vec![noise_readout(&[0, 1])]);
+    let mut second = context("second", Some("first"), &[]);
+    second.storage = storage;
+    let own = context("third", None, &[]);
+    let noise = || vec![noise_readout(&[0, 1, 2])];
+    assert_eq!(gains(&second, 3, noise()), gains(&own, 3, noise()));
+    let said = "the noise of 2 channels that is stored is not used: this measurement's own has 3";
+    assert_eq!(
+        (second.notices.take(), own.notices.take()),
+        (vec![said.to_owned()], vec![])
+    );
+    // What is stored comes before what is measured where both are of the same channels.
+    let expected = gains(&second, 2, vec![]);
+    assert_eq!(gains(&second, 2, vec![noise_readout(&[2, 2])]), expected);
 }
 
 #[test]
