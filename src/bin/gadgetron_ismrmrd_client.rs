@@ -44,8 +44,8 @@ struct Arguments {
     /// Name of a configuration the server has.
     #[arg(short, long, default_value = "default.xml")]
     config: String,
-    /// Configuration file to send.
-    #[arg(short = 'C', long, conflicts_with = "config")]
+    /// Configuration file to send; it comes before a name.
+    #[arg(short = 'C', long)]
     config_local: Option<PathBuf>,
     /// How often to send the data, each time over a new connection.
     #[arg(short, long, default_value_t = 1)]
@@ -320,6 +320,13 @@ mod tests {
         assert!(Arguments::try_parse_from(["client"]).is_err());
         assert!(Arguments::try_parse_from(["client", "-q", "-C", "local.xml"]).is_ok());
         assert!(Arguments::try_parse_from(["client", "-Q", "gadgetron::info"]).is_ok());
+        let both = Arguments::try_parse_from(["client", "-f", "in.h5", "-c", "name.xml", "-C", "no-such-file.xml"]);
+        assert!(
+            request(&both.unwrap())
+                .unwrap_err()
+                .to_string()
+                .starts_with("no-such-file.xml")
+        );
     }
 
     #[test]
