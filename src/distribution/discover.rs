@@ -12,6 +12,8 @@ use distributed::{
 };
 use futures::{StreamExt, stream};
 
+use crate::time_span;
+
 /// How many workers are asked at a time.
 const AT_A_TIME: usize = 64;
 
@@ -21,9 +23,9 @@ pub struct DiscoverArguments {
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
-    /// How long a worker may take to answer, in seconds.
-    #[arg(long, default_value_t = 5.0)]
-    timeout: f64,
+    /// How long a worker may take to answer.
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = time_span::parse)]
+    timeout: Duration,
 }
 
 /// What one worker answered.
@@ -35,8 +37,6 @@ struct Found {
 
 /// Runs the subcommand; `Ok(false)` when no worker answers.
 pub async fn run(arguments: &DiscoverArguments, source: &Source, out: &mut (dyn Write + Send)) -> io::Result<bool> {
-    let limit = Duration::try_from_secs_f64(arguments.timeout)
-        .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, format!("--timeout: {error}")))?;
     let addresses = match discover(source, &DiscoveryLimits::default()).await {
         Ok(addresses) => addresses,
         Err(error) => {
@@ -45,7 +45,7 @@ pub async fn run(arguments: &DiscoverArguments, source: &Source, out: &mut (dyn 
         }
     };
     let found: Vec<Found> = stream::iter(addresses)
-        .map(|address| ask(address, limit))
+        .map(|address| ask(address, arguments.timeout))
         .buffered(AT_A_TIME)
         .collect()
         .await;
@@ -139,7 +139,8 @@ mod tests {
         drop(listener);
         let source = Source::Command(format!("echo '[\"{address}\"]'"));
         for json in [true, false] {
-            let arguments = DiscoverArguments { json, timeout: 5.0 };
+            let timeout = Duration::from_secs(5);
+            let arguments = DiscoverArguments { json, timeout };
             let mut out = Vec::new();
             assert!(!run(&arguments, &source, &mut out).await.unwrap());
             let text = String::from_utf8(out).unwrap();
