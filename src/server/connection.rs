@@ -14,6 +14,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::{mpsc, oneshot},
 };
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::{
@@ -32,8 +33,28 @@ const ORDERS: usize = 16;
 /// How much of a client's text is logged, in characters.
 const TEXT_SHOWN: usize = 2000;
 
+/// How a server that stops tells its connections.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Stopping {
+    /// No reconstruction begins any more.
+    pub(super) begun: CancellationToken,
+    /// The time of those that run is over.
+    pub(super) over: CancellationToken,
+}
+
+/// Said to those whose reconstruction is cut.
+const OUT_OF_TIME: &str = "this server is being stopped and the time to finish (--drain) is over: results are missing";
+
 /// Serves one client over any byte stream, until it closed, broke off or made a mistake.
 pub async fn handle<S>(stream: S, peer: String, services: Arc<Services>)
+where
+    S: AsyncRead + AsyncWrite + Send + 'static,
+{
+    serve_one(stream, peer, services, Stopping::default()).await;
+}
+
+/// As [`handle`], until the server stops.
+pub(super) async fn serve_one<S>(stream: S, peer: String, services: Arc<Services>, stopping: Stopping)
 where
     S: AsyncRead + AsyncWrite + Send + 'static,
 {
@@ -50,6 +71,7 @@ where
         graph: None,
         received: 0,
         texts: 0,
+        stopping,
         notices: Notices::default(),
     };
     let (written, last_words) = tokio::join!(writer.run(received), connection.run());
@@ -75,6 +97,7 @@ struct Connection<R> {
     graph: Option<Graph>,
     received: u64,
     texts: u64,
+    stopping: Stopping,
     notices: Notices,
 }
 
@@ -119,7 +142,10 @@ impl<R: AsyncRead + Unpin> Connection<R> {
             let joined = tokio::select! {
                 result = running.join() => Ok(result),
                 // Nobody is there any more to read what still comes: the graph is cancelled.
-                error = self.reader.broken(), if matches!(ending, Ending::Complete) => Err(error),
+                error = self.reader.broken(), if matches!(ending, Ending::Complete) => {
+                    Err(format!("the connection broke before all results were sent: {error}"))
+                }
+                () = self.stopping.over.cancelled() => Err(OUT_OF_TIME.to_owned()),
             };
             show(&figures);
             match joined {
@@ -128,9 +154,9 @@ impl<R: AsyncRead + Unpin> Connection<R> {
                     format!("[Connection Main Thread/{}] ERROR: {}", error.path(), error.cause()),
                 ),
                 Ok(_) => {}
-                Err(error) => errors.push(format!(
-                    "[Connection Main Thread] ERROR: the connection broke before all results were sent: {error}"
-                )),
+                // What broke off the input has been said.
+                Err(_) if matches!(ending, Ending::BrokenOff(_)) => {}
+                Err(words) => errors.push(format!("[Connection Main Thread] ERROR: {words}")),
             }
         }
         let complaint = (!errors.is_empty()).then(|| errors.join("; "));
@@ -168,8 +194,14 @@ impl<R: AsyncRead + Unpin> Connection<R> {
 
     /// Waits for the configuration; `None` when the client closed without one.
     async fn configuration(&mut self) -> Result<Option<(Plan, Readers, Writers)>, Ending> {
+        let stopping = self.stopping.begun.clone();
         loop {
-            let text = match self.next().await? {
+            let event = tokio::select! {
+                biased;
+                event = self.next() => event?,
+                () = stopping.cancelled() => return Err(broken("this server is being stopped and begins nothing new")),
+            };
+            let text = match event {
                 Event::ConfigurationName(name) => {
                     let text = self.services.configurations.find(&name).map_err(broken)?;
                     info!(configuration = name, "configuration by name");
@@ -272,6 +304,7 @@ impl<R: AsyncRead + Unpin> Connection<R> {
         tokio::select! {
             event = self.reader.next() => event.map_err(broken),
             () = closed => Err(Ending::GraphStopped),
+            () = self.stopping.over.cancelled() => Err(broken(OUT_OF_TIME)),
         }
     }
 

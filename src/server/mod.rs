@@ -11,7 +11,7 @@ pub(crate) mod read;
 mod unsent;
 mod write;
 
-use std::{collections::BTreeMap, future::Future, sync::Arc};
+use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
 use gadgets::context::{NoStorage, Storage};
 use tokio::{
@@ -19,11 +19,11 @@ use tokio::{
     task::JoinSet,
     time::{Instant, timeout_at},
 };
-use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use accept::accept_all;
 pub use connection::handle;
+use connection::{Stopping, serve_one};
 pub use limits::ServerLimits;
 pub use listen::listen;
 
@@ -80,11 +80,12 @@ impl std::fmt::Debug for Services {
     }
 }
 
-/// Serves until `shutdown` completes; then running connections get [`ServerLimits::drain`] to finish.
+/// Serves until `shutdown` completes; then running connections get [`ServerLimits::drain`] to finish, and those that have not
+/// are told that they are cut.
 pub async fn serve(listeners: Vec<TcpListener>, services: Arc<Services>, shutdown: impl Future<Output = ()>) {
-    let stopping = CancellationToken::new();
+    let stopping = Stopping::default();
     let mut connections = JoinSet::new();
-    let (_acceptors, mut accepted) = accept_all(listeners, services.limits.connections, &stopping);
+    let (_acceptors, mut accepted) = accept_all(listeners, services.limits.connections, &stopping.begun);
     tokio::pin!(shutdown);
     loop {
         tokio::select! {
@@ -92,35 +93,38 @@ pub async fn serve(listeners: Vec<TcpListener>, services: Arc<Services>, shutdow
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             socket = accepted.recv() => {
                 let Some((socket, peer, place)) = socket else { break };
-                let services = services.clone();
+                let (services, stopping) = (services.clone(), stopping.clone());
                 connections.spawn(async move {
                     let _place = place;
-                    handle(socket, peer, services).await;
+                    serve_one(socket, peer, services, stopping).await;
                 });
             }
         }
     }
-    stopping.cancel();
+    stopping.begun.cancel();
     // A socket that was accepted and not yet handed over would be served by nobody: closing it tells its client.
     drop(accepted);
-    drain(connections, services.limits.drain).await;
-}
-
-async fn drain(mut connections: JoinSet<()>, limit: std::time::Duration) {
-    if connections.is_empty() {
+    let limit = services.limits.drain;
+    if !connections.is_empty() {
+        let connections = connections.len();
+        info!(connections, "waiting up to {limit:?} for running connections");
+    }
+    if all_ended(&mut connections, limit).await {
         return;
     }
-    info!(
-        connections = connections.len(),
-        "waiting up to {limit:?} for running connections"
-    );
+    {
+        let connections = connections.len();
+        warn!(connections, "the time is up: the remaining connections are cut");
+    }
+    stopping.over.cancel();
+    // They are told; who does not listen is not waited for.
+    all_ended(&mut connections, services.limits.linger).await;
+    connections.shutdown().await;
+}
+
+/// Whether all end within this time.
+async fn all_ended(connections: &mut JoinSet<()>, limit: Duration) -> bool {
     let deadline = Instant::now() + limit;
     while let Ok(Some(_)) = timeout_at(deadline, connections.join_next()).await {}
-    if !connections.is_empty() {
-        warn!(
-            connections = connections.len(),
-            "the time is up: the remaining connections are cut"
-        );
-        connections.shutdown().await;
-    }
+    connections.is_empty()
 }

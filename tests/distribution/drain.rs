@@ -6,6 +6,11 @@ use std::{
     sync::Arc,
 };
 
+use protocol::{
+    Limits,
+    codec::{Readers, Writers},
+    session::{Event, Incoming, Outgoing},
+};
 use rustix::process::Signal;
 
 use crate::{
@@ -60,13 +65,50 @@ fn a_server_can_be_stopped_as_soon_as_it_says_that_it_listens() {
     }
 }
 
-#[test]
-fn what_is_not_done_in_time_is_cut() {
-    let (server, mut client) = stopping(&Measurement::new(32, 2, 2), &["--drain", "1"]);
+/// The texts among what a server answered, which ends with CLOSE.
+fn texts(mut client: TcpStream) -> Vec<String> {
+    let mut incoming = Incoming::client(Limits::default(), Readers::standard());
     let mut answer = Vec::new();
-    // Reset or ended: there is no CLOSE.
-    let _ = client.read_to_end(&mut answer);
-    assert!(!answer.ends_with(&close()) || answer.is_empty());
+    client.read_to_end(&mut answer).unwrap();
+    incoming.handle_bytes(&answer);
+    let mut texts = Vec::new();
+    loop {
+        match incoming.poll_event().unwrap().expect("CLOSE is missing") {
+            Event::Text(text) => texts.push(text),
+            Event::Message(_) => {}
+            Event::Close => return texts,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn who_has_not_begun_when_the_server_stops_is_told_and_not_waited_for() {
+    let server = Server::with(&["--drain", "600"], None);
+    let client = TcpStream::connect(server.address).unwrap();
+    // Accepted, and nothing else: the answer to a question says so.
+    let mut outgoing = Outgoing::new(Writers::none());
+    outgoing.query(1, "gadgetron::info");
+    (&client).write_all(outgoing.buffer()).unwrap();
+    (&client).read_exact(&mut [0; 20]).unwrap();
+    let mut rest = client.try_clone().unwrap();
+    server.process.signal(Signal::TERM);
+    let mut words = Vec::new();
+    rest.read_to_end(&mut words).unwrap();
+    assert!(String::from_utf8_lossy(&words).contains("begins nothing new"));
+    assert!(words.ends_with(&close()));
+    drop((client, rest));
+    assert_eq!(server.process.wait().code(), Some(0), "{}", server.process.said());
+}
+
+#[test]
+fn what_is_not_done_in_time_is_cut_and_told() {
+    let (server, client) = stopping(&Measurement::new(32, 2, 2), &["--drain", "1"]);
+    let texts = texts(client);
+    assert!(
+        texts.iter().any(|text| text.contains("results are missing")),
+        "{texts:?}"
+    );
     assert_eq!(server.process.wait().code(), Some(0), "{}", server.process.said());
     assert!(server.process.said().contains("are cut"));
 }
