@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use protocol::{
-    Limits,
-    codec::Readers,
+    Image, ImageHeader, Limits, Meta,
+    codec::{Readers, Writers},
     error::{Error, ErrorKind, Fault},
     fuzzing::transcript,
     session::{Event, Incoming, Outgoing},
@@ -233,6 +233,29 @@ fn older_clients_count_the_terminating_nul_and_headers_may_be_latin_1() {
     incoming.handle_bytes(&bytes);
     assert!(matches!(incoming.poll_event(), Ok(Some(Event::Configuration(text))) if text == "<a>"));
     assert!(matches!(incoming.poll_event(), Ok(Some(Event::Header(text))) if text == "M\u{fc}l"));
+}
+
+#[test]
+fn the_attributes_of_an_image_may_be_latin_1() {
+    let mut meta = Meta::default();
+    meta.set("protocolName", "SchXdel");
+    let image = Image {
+        header: ImageHeader::default(),
+        data: ndarray::Array4::<f32>::zeros((1, 1, 2, 3)),
+        meta: Some(meta),
+    };
+    let mut out = Outgoing::new(Writers::standard());
+    out.message(&image, "Image").unwrap();
+    let mut bytes = out.take();
+    let place = bytes.iter().position(|byte| *byte == b'X').unwrap();
+    bytes[place] = 0xe4;
+    let mut incoming = Incoming::client(Limits::default(), Readers::standard());
+    incoming.handle_bytes(&bytes);
+    let Ok(Some(Event::Message(payload))) = incoming.poll_event() else {
+        panic!("no image")
+    };
+    let image = payload.value.downcast::<Image<f32>>().unwrap();
+    assert_eq!(image.meta.unwrap().values("protocolName"), ["Sch\u{e4}del"]);
 }
 
 #[test]

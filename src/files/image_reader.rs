@@ -184,7 +184,7 @@ impl ImageReader {
                 Some(row) => heap.resolve(row, 1).map_err(|reason| Problem::damaged(&name, reason))?,
                 None => return Ok(metas),
             };
-            let text = String::from_utf8_lossy(text.bytes());
+            let text = protocol::xml::decode_leniently(text.bytes());
             let text = text.trim_end_matches('\0');
             metas.push(match text.is_empty() {
                 true => None,

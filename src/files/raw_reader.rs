@@ -222,10 +222,7 @@ fn read_header(file: &Hdf5File, dataset: &hdf5_reader::Dataset, limits: &ReadLim
     }
     let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
     // Old headers say they are ISO-8859-1, whose characters are the first of Unicode.
-    Ok(match std::str::from_utf8(&bytes[..end]) {
-        Ok(text) => text.to_owned(),
-        Err(_) => bytes[..end].iter().copied().map(char::from).collect(),
-    })
+    Ok(protocol::xml::decode_leniently(&bytes[..end]).into_owned())
 }
 
 struct Acquisitions {

@@ -146,11 +146,16 @@ impl<'a> Decoder<'a> {
         Ok(T::collect(self.bytes(bytes)?))
     }
 
+    /// `length` bytes of a text, at most `limits.text_bytes`.
+    pub fn text_bytes(&mut self, what: &'static str, length: u64) -> Result<&'a [u8], Failure> {
+        self.check(what, length, self.limits.text_bytes, "text_bytes")?;
+        self.bytes(length)
+    }
+
     /// `length` bytes of UTF-8, at most `limits.text_bytes`.
     pub fn text(&mut self, what: &'static str, length: u64) -> Result<&'a str, Failure> {
-        self.check(what, length, self.limits.text_bytes, "text_bytes")?;
         let start = self.position;
-        let bytes = self.bytes(length)?;
+        let bytes = self.text_bytes(what, length)?;
         std::str::from_utf8(bytes).map_err(|error| {
             self.position = start + error.valid_up_to();
             self.malformed(what, "not UTF-8")

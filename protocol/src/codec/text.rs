@@ -4,6 +4,7 @@ use super::{Codec, Decoder, put_number};
 use crate::{
     Meta,
     error::{EncodeError, Failure},
+    xml,
 };
 
 /// Text, as `TextReader` and `TextWriter` exchange it.
@@ -33,7 +34,8 @@ impl Codec for TextCodec {
 
 /// Attributes of so many bytes: nothing, or XML that may end with a NUL.
 pub(super) fn meta(decoder: &mut Decoder<'_>, length: u64) -> Result<Option<Meta>, Failure> {
-    match decoder.text("the attributes", length)?.trim_end_matches('\0') {
+    let text = xml::decode_leniently(decoder.text_bytes("the attributes", length)?);
+    match text.trim_end_matches('\0') {
         "" => Ok(None),
         xml => match Meta::parse(xml) {
             Ok(meta) => Ok(Some(meta)),

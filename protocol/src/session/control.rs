@@ -4,7 +4,7 @@ use super::Event;
 use crate::{
     codec::Decoder,
     error::{Failure, Fault},
-    message_id,
+    message_id, xml,
 };
 
 /// Bytes of the name of a configuration, padded with NUL.
@@ -65,16 +65,11 @@ fn document(decoder: &mut Decoder<'_>, what: &'static str) -> Result<String, Fai
     Ok(decoder.text(what, length.into())?.trim_end_matches('\0').to_owned())
 }
 
-/// The ISMRMRD header. Scanners' converters copy patients' names as they find them; bytes that are not UTF-8 are read
-/// as Latin-1, rather than refusing the measurement.
+/// The ISMRMRD header.
 fn header(decoder: &mut Decoder<'_>) -> Result<String, Failure> {
     let length = decoder.number::<u32>()?;
-    let bytes = limited(decoder, "the header", length.into())?;
-    let text = match std::str::from_utf8(bytes) {
-        Ok(text) => text.to_owned(),
-        Err(_) => bytes.iter().copied().map(char::from).collect(),
-    };
-    Ok(text.trim_end_matches('\0').to_owned())
+    let bytes = decoder.text_bytes("the header", length.into())?;
+    Ok(xml::decode_leniently(bytes).trim_end_matches('\0').to_owned())
 }
 
 fn long_words(decoder: &mut Decoder<'_>, what: &'static str) -> Result<String, Failure> {
@@ -84,10 +79,5 @@ fn long_words(decoder: &mut Decoder<'_>, what: &'static str) -> Result<String, F
 
 /// Words for people: what is not UTF-8 in them is no reason to lose the rest.
 fn words(decoder: &mut Decoder<'_>, what: &'static str, length: u64) -> Result<String, Failure> {
-    Ok(String::from_utf8_lossy(limited(decoder, what, length)?).into_owned())
-}
-
-fn limited<'a>(decoder: &mut Decoder<'a>, what: &'static str, length: u64) -> Result<&'a [u8], Failure> {
-    decoder.check(what, length, decoder.limits().text_bytes, "text_bytes")?;
-    decoder.bytes(length)
+    Ok(String::from_utf8_lossy(decoder.text_bytes(what, length)?).into_owned())
 }

@@ -15,7 +15,7 @@ pub(crate) mod tests;
 mod write;
 
 pub(crate) use namespaces::Scope;
-pub use parse::{decode, parse, parse_with};
+pub use parse::{decode, decode_leniently, parse, parse_with};
 pub(crate) use write::XmlWriter;
 
 /// An element: name without prefix, attributes, children.

@@ -1,5 +1,7 @@
 //! Text to element tree.
 
+use std::borrow::Cow;
+
 use quick_xml::{
     XmlVersion,
     escape::resolve_predefined_entity,
@@ -63,6 +65,15 @@ pub fn decode(bytes: &[u8]) -> Result<&str, XmlError> {
         let mut places = Places::new(std::str::from_utf8(good).unwrap_or_default());
         XmlProblem::NotUtf8(claimed_encoding(bytes)).at(places.at(u64::MAX))
     })
+}
+
+/// `bytes` as text, whatever they are: UTF-8, or else Latin-1, in which every byte is a character. Scanners' converters copy
+/// the names of patients and protocols as they find them, which is no reason to refuse a measurement or an image.
+pub fn decode_leniently(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.into(),
+        Err(_) => bytes.iter().copied().map(char::from).collect(),
+    }
 }
 
 /// The encoding that the declaration of `bytes` names.
