@@ -13,6 +13,8 @@
 //! - Without `parallelImaging` there are as many lines as the limits allow, and the centre of k-space in the middle of the
 //!   encoded matrix. Where the one does not hold the other, as with partial Fourier, there are as many as encoded; the
 //!   original leaves lines out.
+//! - Without `parallelImaging` too, the samples of an asymmetric echo that were not measured have their place, so that its
+//!   centre is where it is looked for.
 //! - Missing encoding limits, for instance of E2 in a 2-D measurement, mean the whole encoded matrix.
 //! - Cartesian readouts measured backwards are turned round.
 

@@ -65,6 +65,8 @@ pub(super) struct Buffer {
     trajectory: Option<(usize, Vec<f32>)>,
     sampling: SamplingDescription,
     cartesian: bool,
+    /// Which sample is the centre of the whole readout.
+    center: i64,
     lines: [Direction; 2],
     dropped: usize,
 }
@@ -81,13 +83,16 @@ impl Buffer {
     ) -> Result<Self, BufferError> {
         let cartesian = matches!(encoding.trajectory, Trajectory::Cartesian | Trajectory::Epi);
         let (samples, kept) = (first.data.ncols(), kept_samples(first)?.len());
-        let e0 = if cartesian && encoding.parallel_imaging.is_some() {
+        // Of a readout that is as long as the matrix, what is left out was not measured: it has its place.
+        let spaces = [&encoding.encoded_space, &encoding.recon_space];
+        let whole = spaces.iter().any(|space| usize::from(space.matrix_size[0]) == samples);
+        let e0 = if cartesian && (whole || encoding.parallel_imaging.is_some()) {
             samples
         } else {
             kept
         };
         let lines = directions(encoding, stats, reference, cartesian);
-        let sampling = describe(encoding, first, &lines, reference)?;
+        let sampling = describe(encoding, first, e0, &lines, reference)?;
         let [n, s, loc] = counts;
         let shape = [e0, lines[0].size, lines[1].size, first.data.nrows(), n, s, loc];
         let too_large = BufferError::TooLarge {
@@ -124,6 +129,7 @@ impl Buffer {
             trajectory,
             sampling,
             cartesian,
+            center: samples as i64 / 2,
             lines,
             dropped: 0,
         })
@@ -202,7 +208,7 @@ impl Buffer {
         if samples == self.shape[0] && (center == samples / 2 || center >= samples) {
             return header.discard_pre.into();
         }
-        i64::from(self.sampling.sampling_limits[0].center) - i64::from(header.center_sample)
+        self.center - i64::from(header.center_sample)
     }
 }
 

@@ -104,10 +104,11 @@ pub(super) fn directions(
     ]
 }
 
-/// How the buffer is sampled.
+/// How the buffer is sampled, `e0` samples along the readout.
 pub(super) fn describe(
     encoding: &Encoding,
     first: &Acquisition,
+    e0: usize,
     lines: &[Direction; 2],
     reference: bool,
 ) -> Result<SamplingDescription, BufferError> {
@@ -129,10 +130,20 @@ pub(super) fn describe(
     let last = |size: usize| u16::try_from(size.saturating_sub(1)).unwrap_or(u16::MAX);
     sampling.sampling_limits[0] = if cartesian || epi {
         let samples = first.data.ncols();
-        SamplingLimit {
-            min: first.header.discard_pre,
-            max: last(samples).saturating_sub(first.header.discard_post),
-            center: u16::try_from(samples / 2).unwrap_or(u16::MAX),
+        let (before, after) = (first.header.discard_pre, first.header.discard_post);
+        let center = u16::try_from(samples / 2).unwrap_or(u16::MAX);
+        match e0 == samples {
+            true => SamplingLimit {
+                min: before,
+                max: last(samples).saturating_sub(after),
+                center,
+            },
+            // What is left out is gone.
+            false => SamplingLimit {
+                min: 0,
+                max: last(e0),
+                center: center.saturating_sub(before),
+            },
         }
     } else {
         SamplingLimit {

@@ -515,3 +515,26 @@ fn lines_that_come_twice_backwards_or_from_their_end() {
         ),
     ]);
 }
+
+/// The first quarter of every readout was not measured.
+fn early(readouts: &mut [Acquisition]) {
+    for readout in readouts {
+        let missing = readout.data.ncols() / 4;
+        readout.data = readout.data.slice(ndarray::s![.., missing..]).to_owned();
+        readout.header.center_sample -= missing as u16;
+    }
+}
+
+#[test]
+fn echoes_that_come_early() {
+    // What the samples that are missing would have told is missing in the image.
+    let partial = |readouts: &mut Vec<Acquisition>| early(readouts);
+    let oversampled = Scene {
+        oversampling: 2,
+        ..SLICE
+    };
+    check(&[
+        case("as many samples as pixels", SLICE, &[FFT], partial, Images(0.08)),
+        case("oversampled", oversampled, &[FFT], partial, Images(0.08)),
+    ]);
+}

@@ -228,28 +228,27 @@ fn discarded_samples_are_left_out() {
         h.discard_pre = 2;
         h.discard_post = 1;
     };
-    // Without parallel imaging the buffer holds what is kept; its centre is the full readout's.
     let mut acquisition = line(0, discard);
     acquisition.header.center_sample = 4;
-    let buffer = one(&header([8, 4, 1], [8, 4, 1]), &[], vec![acquisition.clone()]);
+    // Readouts that are longer than the matrix: the buffer holds what is kept.
+    let buffer = one(&header([5, 4, 1], [5, 4, 1]), &[], vec![acquisition.clone()]);
     assert_eq!(buffer.data.shape()[6], 5);
     assert_eq!(buffer.data[[0, 0, 0, 1, 0, 0, 0]], Complex32::new(1.0, 12.0));
-    assert_eq!(
-        buffer.sampling.sampling_limits[0],
-        SamplingLimit {
-            min: 2,
-            center: 4,
-            max: 6
-        }
-    );
-    // With it, the whole readout has its place.
-    let mut parallel = header([8, 4, 1], [8, 4, 1]);
+    let [min, center, max] = [0, 2, 4];
+    assert_eq!(buffer.sampling.sampling_limits[0], SamplingLimit { min, center, max });
+    // An asymmetric echo, whose samples that were not measured have their place.
+    let partial = header([8, 4, 1], [8, 4, 1]);
+    let mut parallel = partial.clone();
     parallel.encoding[0].parallel_imaging = Some(ParallelImaging::default());
-    let buffer = one(&parallel, &[], vec![acquisition]);
-    assert_eq!(buffer.data.shape()[6], 8);
-    assert_eq!(buffer.data[[0, 0, 0, 0, 0, 0, 2]], Complex32::new(1.0, 2.0));
-    assert_eq!(buffer.data[[0, 0, 0, 0, 0, 0, 1]], Complex32::ZERO);
-    assert_eq!(buffer.data[[0, 0, 0, 0, 0, 0, 7]], Complex32::ZERO);
+    for header in [partial, parallel] {
+        let buffer = one(&header, &[], vec![acquisition.clone()]);
+        assert_eq!(buffer.data.shape()[6], 8);
+        assert_eq!(buffer.data[[0, 0, 0, 0, 0, 0, 2]], Complex32::new(1.0, 2.0));
+        assert_eq!(buffer.data[[0, 0, 0, 0, 0, 0, 1]], Complex32::ZERO);
+        assert_eq!(buffer.data[[0, 0, 0, 0, 0, 0, 7]], Complex32::ZERO);
+        let [min, center, max] = [2, 4, 6];
+        assert_eq!(buffer.sampling.sampling_limits[0], SamplingLimit { min, center, max });
+    }
 }
 
 #[test]
