@@ -18,6 +18,8 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
+use crate::time_span;
+
 /// Bounds on the connections of an HTTP server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::Args)]
 pub struct HttpLimits {
@@ -29,16 +31,16 @@ pub struct HttpLimits {
         default_value_t = 256
     )]
     pub connections: usize,
-    /// Seconds without a byte after which an HTTP connection is closed. (Ours.)
-    #[arg(id = "http_idle", long = "http-idle", value_name = "SECONDS", default_value_t = 60)]
-    pub idle_seconds: u64,
+    /// Time without a byte after which an HTTP connection is closed. (Ours.)
+    #[arg(id = "http_idle", long = "http-idle", value_name = "TIME", default_value = "60s", value_parser = time_span::parse)]
+    pub idle: Duration,
 }
 
 impl Default for HttpLimits {
     fn default() -> Self {
         Self {
             connections: 256,
-            idle_seconds: 60,
+            idle: Duration::from_secs(60),
         }
     }
 }
@@ -48,7 +50,7 @@ pub(crate) fn bounded(listener: TcpListener, limits: HttpLimits) -> TapIo<Bounde
     let bounded = Bounded {
         listener,
         places: Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS))),
-        idle: Duration::from_secs(limits.idle_seconds),
+        idle: limits.idle,
     };
     // Without the tap, axum could not tell handlers the client's address.
     bounded.tap_io(|bytes| {

@@ -18,6 +18,7 @@ use crate::{
     http::HttpLimits,
     recon::Recon,
     relay::RelayOptions,
+    time_span,
 };
 use parameter::Parameter;
 
@@ -96,18 +97,18 @@ struct RelayArguments {
     /// Address to listen on.
     #[arg(long, default_value = "0.0.0.0")]
     bind: std::net::IpAddr,
-    /// Seconds a worker is listed after it was heard of.
-    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
-    expiry: u64,
+    /// How long a worker is listed after it was heard of.
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = time_span::parse)]
+    expiry: Duration,
     /// Workers at most.
     #[arg(long, value_name = "COUNT", default_value_t = 10_000)]
     max_workers: usize,
     /// Bytes of a request's body at most.
     #[arg(long, value_name = "BYTES", default_value_t = 4096)]
     body_bytes: usize,
-    /// Seconds requests may take to finish when the relay is told to stop.
-    #[arg(long, value_name = "SECONDS", default_value_t = 2)]
-    drain: u64,
+    /// Time requests may take to finish when the relay is told to stop.
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time_span::parse)]
+    drain: Duration,
     #[command(flatten)]
     http: HttpLimits,
 }
@@ -115,10 +116,10 @@ struct RelayArguments {
 impl RelayArguments {
     fn options(&self) -> RelayOptions {
         RelayOptions {
-            expiry: Duration::from_secs(self.expiry),
+            expiry: self.expiry,
             workers: self.max_workers,
             body_bytes: self.body_bytes,
-            drain: Duration::from_secs(self.drain),
+            drain: self.drain,
             http: self.http,
         }
     }

@@ -210,7 +210,7 @@ async fn a_body_that_is_cut_off_or_stalls_leaves_nothing() {
 async fn connections_past_the_bound_wait_until_idle_ones_are_closed() {
     let http = HttpLimits {
         connections: 2,
-        idle_seconds: 1,
+        idle: std::time::Duration::from_secs(1),
     };
     let options = StorageServerOptions {
         http,
