@@ -11,8 +11,8 @@
 //! - `scale_only_channels_by_name` means the channels of these names (the original: the first so many).
 //! - `noise_dwell_time_us_preset` counts when the noise readouts give no dwell time (the original ignores it).
 //! - A stored covariance without, or with too few, coil labels is used as it is (the original measures without whitening).
-//! - A stored covariance of other channels than this measurement's own noise has is not used, which the client is told, as it
-//!   is told how many readouts were not whitened because they have other channels than the noise.
+//! - A stored covariance that does not fit the first readout gives way to this measurement's own noise that does, which the
+//!   client is told, as it is told how many readouts were not whitened because they have other channels than the noise.
 //! - The measurement's id may have any form, and be absent; storage that fails costs the whitening, not the measurement.
 
 use engine::{BoxError, Gadget, Input, Output};
@@ -85,6 +85,11 @@ impl Configured for NoiseAdjust {
 
 enum State {
     Gathering(NoiseSum),
+    /// Noise was stored; this measurement's own serves where that does not fit.
+    Loaded {
+        whitener: Whitener,
+        own: NoiseSum,
+    },
     Whitening(Whitener),
     Ignoring,
 }
@@ -126,26 +131,16 @@ impl Gadget for NoiseAdjust {
         let mut unlike = Unlike::default();
         while let Some(mut readout) = input.next().await? {
             if readout.header.is_flag_set(flag::IS_NOISE_MEASUREMENT) {
-                if let State::Whitening(whitener) = &state
-                    && saving.is_none()
-                    && whitener.channels() != readout.data.nrows()
-                {
-                    let (stored, here) = (whitener.channels(), readout.data.nrows());
-                    self.context.notices.add(format!(
-                        "the noise of {stored} channels that is stored is not used: this measurement's own has {here}"
-                    ));
-                    state = State::Gathering(NoiseSum::default());
-                }
-                if let State::Gathering(sum) = &mut state {
-                    sum.add(&readout)?;
+                match &mut state {
+                    State::Gathering(sum) => sum.add(&readout)?,
+                    State::Loaded { own, .. } => own.add_or_begin_anew(&readout)?,
+                    State::Whitening(_) | State::Ignoring => {}
                 }
                 continue;
             }
-            if let State::Gathering(sum) = &state
-                && !sum.is_empty()
-            {
-                let covariance = self.covariance(sum);
-                state = State::Whitening(Whitener::new(&covariance, self.bandwidth, &self.scale_only)?);
+            let measured;
+            (state, measured) = self.decided(state, readout.data.nrows())?;
+            if let Some(covariance) = measured {
                 saving = Some(self.save(covariance));
             }
             if let State::Whitening(whitener) = &mut state {
@@ -184,6 +179,30 @@ impl NoiseAdjust {
         sum.covariance(self.labels.clone(), self.bandwidth, self.properties.dwell_preset_us)
     }
 
+    fn whitener(&self, covariance: &NoiseCovariance) -> Result<Whitener, BoxError> {
+        Ok(Whitener::new(covariance, self.bandwidth, &self.scale_only)?)
+    }
+
+    /// The state when a readout of so many channels comes that is no noise, and the covariance that is to be kept.
+    fn decided(&self, state: State, channels: usize) -> Result<(State, Option<NoiseCovariance>), BoxError> {
+        let own = match state {
+            State::Gathering(sum) if !sum.is_empty() => sum,
+            State::Loaded { whitener, own } if whitener.channels() == channels || own.channels() != Some(channels) => {
+                return Ok((State::Whitening(whitener), None));
+            }
+            State::Loaded { whitener, own } => {
+                self.context.notices.add(format!(
+                    "the stored noise of {} channels is not used: the readouts and this measurement's own noise have {channels}",
+                    whitener.channels()
+                ));
+                own
+            }
+            other => return Ok((other, None)),
+        };
+        let covariance = self.covariance(&own);
+        Ok((State::Whitening(self.whitener(&covariance)?), Some(covariance)))
+    }
+
     async fn begin(&self) -> Result<State, BoxError> {
         if !self.properties.perform {
             return Ok(State::Ignoring);
@@ -192,11 +211,10 @@ impl NoiseAdjust {
             None => Ok(State::Gathering(NoiseSum::default())),
             Some(covariance) => {
                 let covariance = self.in_order(covariance);
-                Ok(State::Whitening(Whitener::new(
-                    &covariance,
-                    self.bandwidth,
-                    &self.scale_only,
-                )?))
+                Ok(State::Loaded {
+                    whitener: self.whitener(&covariance)?,
+                    own: NoiseSum::default(),
+                })
             }
         }
     }

@@ -32,6 +32,19 @@ impl NoiseSum {
         self.samples == 0
     }
 
+    /// The number of channels, once there is something.
+    pub(super) fn channels(&self) -> Option<usize> {
+        (!self.is_empty()).then(|| self.products.nrows())
+    }
+
+    /// Adds a readout; where it has other channels than those before, they are forgotten.
+    pub(super) fn add_or_begin_anew(&mut self, readout: &Acquisition) -> Result<(), NoiseError> {
+        if self.channels().is_some_and(|channels| channels != readout.data.nrows()) {
+            *self = Self::default();
+        }
+        self.add(readout)
+    }
+
     /// Adds a readout. The first dwell time counts.
     pub(super) fn add(&mut self, readout: &Acquisition) -> Result<(), NoiseError> {
         let channels = readout.data.nrows();

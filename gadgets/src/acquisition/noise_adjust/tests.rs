@@ -122,14 +122,17 @@ fn stored_noise_of_other_channels_than_this_measurement_s_own_is_not_used() {
     let own = context("third", None, &[]);
     let noise = || vec![noise_readout(&[0, 1, 2])];
     assert_eq!(gains(&second, 3, noise()), gains(&own, 3, noise()));
-    let said = "the noise of 2 channels that is stored is not used: this measurement's own has 3";
+    let said = "the stored noise of 2 channels is not used: the readouts and this measurement's own noise have 3";
     assert_eq!(
         (second.notices.take(), own.notices.take()),
         (vec![said.to_owned()], vec![])
     );
-    // What is stored comes before what is measured where both are of the same channels.
+    // What is stored comes first where it fits, whatever else is measured.
     let expected = gains(&second, 2, vec![]);
-    assert_eq!(gains(&second, 2, vec![noise_readout(&[2, 2])]), expected);
+    for noise in [&[2, 2][..], &[0, 1, 2]] {
+        assert_eq!(gains(&second, 2, vec![noise_readout(noise)]), expected);
+    }
+    assert!(second.notices.take().is_empty());
 }
 
 #[test]
