@@ -62,11 +62,13 @@ impl Notices {
     /// So many are kept; the last of them says that there were more.
     pub const MOST: usize = 32;
 
-    /// Adds one.
+    /// Adds one; it is logged too, for those that nobody takes.
     pub fn add(&self, words: impl Into<String>) {
+        let words = words.into();
+        tracing::warn!("{words}");
         let mut notices = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match notices.len() + 1 {
-            count if count < Self::MOST => notices.push(words.into()),
+            count if count < Self::MOST => notices.push(words),
             Self::MOST => notices.push("there is more, see the log of the server".into()),
             _ => {}
         }

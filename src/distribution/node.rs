@@ -231,7 +231,6 @@ fn log(event: &Event, warned: &Mutex<HashSet<String>>) -> Option<String> {
                 "worker {address} gave key {key} {results} results for {messages} messages and closed in good order; \
                  the most for as many messages: {most}"
             );
-            tracing::warn!("{words}");
             return Some(words);
         }
         Event::Local => {
