@@ -10,9 +10,8 @@
 //! - `segment` and `slice` as `N` or `S` sort by segment and slice (not by average, and not all into place 0).
 //! - Slices get their place from what arrived even when the header's limits of the slice counter are absent or too narrow.
 //! - Calibration lines without `parallelImaging` or without a calibration mode in the header are placed like image lines.
-//! - Without `parallelImaging` there are as many lines as the limits allow, and the centre of k-space in the middle of the
-//!   encoded matrix. Where the one does not hold the other, as with partial Fourier, there are as many as encoded; the
-//!   original leaves lines out.
+//! - Without `parallelImaging` there are as many lines as encoded at least, so that the centre of k-space is in their middle;
+//!   the original has as many as the limits allow, with partial Fourier fewer, and leaves out what does not fit.
 //! - Without `parallelImaging` too, the samples of an asymmetric echo that were not measured have their place, so that its
 //!   centre is where it is looked for.
 //! - Missing encoding limits, for instance of E2 in a 2-D measurement, mean the whole encoded matrix.

@@ -70,18 +70,12 @@ pub(super) fn directions(
             }
             Some(_) | None => 0,
         };
-        // Partial Fourier without `parallelImaging`: as many lines as the limits allow would not hold those they allow.
-        let holds = |size: usize| {
-            limit.is_none_or(|limit| {
-                let [first, last] = [limit.minimum, limit.maximum].map(|index| i64::from(index) + i64::from(shift));
-                first >= 0 && last < size as i64
-            })
-        };
         let limited = limit.map(|l| usize::from(l.maximum.saturating_sub(l.minimum)) + 1);
         let size = match (cartesian, parallel) {
             (true, true) if separate => size_when_separate,
             (true, true) => matrix.into(),
-            (true, false) => limited.filter(|size| holds(*size)).unwrap_or(matrix.into()),
+            // The centre of k-space is in the middle of the matrix: fewer lines would not have it in theirs.
+            (true, false) => limited.unwrap_or(0).max(matrix.into()),
             (false, _) => limited.unwrap_or(seen.size()),
         };
         Direction {
