@@ -65,6 +65,9 @@ pub struct EigenChannel {
     transforms: Vec<Known>,
 }
 
+/// Transforms that are kept, at most; those that are needed again after that are made again.
+const MOST_KNOWN: usize = 1024;
+
 /// The transforms of one encoding space.
 #[derive(Debug, Default)]
 struct Known {
@@ -143,6 +146,10 @@ impl EigenChannel {
                 Some(others) => slices = others,
                 None if bit.reference.is_some() => known.calibrated = Some(slices.clone()),
                 None => {}
+            }
+            if known.of_slices.len() >= MOST_KNOWN && !known.of_slices.contains_key(&slices) {
+                let calibrated = &known.calibrated;
+                known.of_slices.retain(|slices, _| Some(slices) == calibrated.as_ref());
             }
             let made = |source: &Frames| Transforms::of(source.view(), sizes, &self.properties, facts.mode);
             let source = reference.as_ref().unwrap_or(&samples);
@@ -311,7 +318,12 @@ mod tests {
     #[test]
     fn as_many_channels_are_kept_as_the_neediest_slice_has() {
         let threshold = [("upstream_coil_compression_thres", "0.01")];
-        let seen = |slice: u16, coil: usize| if slice == 0 { own_coil(0, coil) } else { 1.0 };
+        // The third was not measured.
+        let seen = |slice: u16, coil: usize| match slice {
+            0 => own_coil(0, coil),
+            1 => 1.0,
+            _ => 0.0,
+        };
         let kept = |numbers: &[u16]| {
             each_transformed(&threshold, vec![slices(numbers, seen)])[0]
                 .data
@@ -319,6 +331,7 @@ mod tests {
                 .shape()[3]
         };
         assert_eq!((kept(&[0]), kept(&[1]), kept(&[0, 1]), kept(&[1, 0])), (1, 3, 3, 3));
+        assert_eq!(kept(&[0, 2]), 1);
     }
 
     #[test]

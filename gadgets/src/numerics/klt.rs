@@ -18,7 +18,7 @@ pub enum Keep {
     All,
     /// This many.
     Count(usize),
-    /// Those before the first whose energy is below this part of the strongest one's.
+    /// Those before the first whose energy is not above this part of the strongest one's; one where nothing has any.
     Above(f64),
 }
 
@@ -53,7 +53,7 @@ impl Klt {
         let kept = match keep {
             Keep::Count(count) if (1..=channels).contains(&count) => count,
             Keep::Above(part) if part > 0.0 => (1..channels)
-                .find(|&k| energy(k) < part * energy(0))
+                .find(|&k| energy(k) <= part * energy(0))
                 .unwrap_or(channels),
             _ => channels,
         };
@@ -197,6 +197,12 @@ mod tests {
         };
         assert_eq!(strongest(true), Some(0));
         assert_eq!(strongest(false), Some(1));
+    }
+
+    #[test]
+    fn silence_needs_one_virtual_channel() {
+        let silence = [Complex32::ZERO; 30];
+        assert_eq!(Klt::of(&silence, 3, true, Keep::Above(1e-4)).unwrap().kept(), 1);
     }
 
     #[test]
