@@ -1,9 +1,10 @@
 //! `gadgetron` without a subcommand: the server, with the original's options.
 
 use std::{
+    fs::{File, Metadata},
     io::Write,
     net::IpAddr,
-    os::unix::fs::MetadataExt,
+    os::{fd::AsFd, unix::fs::MetadataExt},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -144,8 +145,15 @@ async fn stream(
     let text = services.configurations.find_or_read(name.as_ref())?;
     let configuration = Configuration::parse(&text).map_err(|errors| lines(&errors))?;
     let plan = Plan::new(&configuration, &services.settings())?;
-    if let (Some(input), Some(output)) = (&input, &output)
-        && is_one_file(input, output)
+    let source = match &input {
+        Some(path) => std::fs::metadata(path),
+        None => std::io::stdin()
+            .as_fd()
+            .try_clone_to_owned()
+            .and_then(|input| File::from(input).metadata()),
+    };
+    if let (Ok(source), Some(output)) = (source, &output)
+        && is_same_file(&source, output)
     {
         return Err(format!(
             "{} is the input, and would be lost: give the output another name",
@@ -166,12 +174,10 @@ async fn stream(
     Ok(())
 }
 
-/// Whether both names, or links, lead to the same file. Devices keep what they have.
-fn is_one_file(a: &Path, b: &Path) -> bool {
-    match (std::fs::metadata(a), std::fs::metadata(b)) {
-        (Ok(a), Ok(b)) => a.is_file() && (a.dev(), a.ino()) == (b.dev(), b.ino()),
-        _ => false,
-    }
+/// Whether `path`, a link perhaps, leads to this file. Devices keep what they have.
+fn is_same_file(file: &Metadata, path: &Path) -> bool {
+    let other = std::fs::metadata(path);
+    other.is_ok_and(|other| file.is_file() && (file.dev(), file.ino()) == (other.dev(), other.ino()))
 }
 
 fn open<T>(path: &Path, opened: std::io::Result<T>) -> Result<T, String> {

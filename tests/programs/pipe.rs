@@ -121,6 +121,9 @@ fn a_file_is_not_written_over_while_it_is_the_input() {
         assert!(words.contains("is the input, and would be lost"), "{words}");
         assert!(read(&file) == bytes);
     }
+    let mut command = gadgetron(&["--from_stream", "-c", "default.xml"]);
+    fail(command.arg("-o").arg(&link).stdin(std::fs::File::open(&file).unwrap()));
+    assert!(read(&file) == bytes);
 }
 
 #[test]
