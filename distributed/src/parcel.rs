@@ -81,8 +81,8 @@ impl Parcel {
 
     /// The message. The last holder gets the value itself; before, it is decoded from the bytes that others may need.
     ///
-    /// The bytes were written here, so they are held against no limit: those of the links are for what workers send, and
-    /// a job may be larger than any answer.
+    /// The bytes were written here, so they are held against none of the links' limits: those are for what workers send,
+    /// and a job may be larger than any answer.
     pub fn into_message(self) -> Result<Message, BoxError> {
         let last = Arc::strong_count(&self.content) == 1;
         if last {

@@ -28,6 +28,9 @@ pub(super) struct LimitArguments {
     /// Time running connections may go on after the server was told to stop.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time_span::parse)]
     drain: Duration,
+    /// Time after that in which those that are cut may hear it.
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time_span::parse)]
+    last_words: Duration,
     /// Texts of one client that are logged.
     #[arg(long, value_name = "COUNT", default_value_t = 1000)]
     client_texts: u64,
@@ -60,6 +63,7 @@ impl LimitArguments {
             stalled: self.stall_timeout,
             linger: self.linger,
             drain: self.drain,
+            last_words: self.last_words,
             texts: self.client_texts,
             channel: engine::Capacity {
                 messages: self.channel_messages.max(1),

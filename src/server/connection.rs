@@ -140,6 +140,7 @@ impl<R: AsyncRead + Unpin> Connection<R> {
             }
             let figures = running.figures();
             let joined = tokio::select! {
+                biased;
                 result = running.join() => Ok(result),
                 // Nobody is there any more to read what still comes: the graph is cancelled.
                 error = self.reader.broken(), if matches!(ending, Ending::Complete) => {
@@ -168,7 +169,11 @@ impl<R: AsyncRead + Unpin> Connection<R> {
         let (done, mut said) = oneshot::channel();
         if self.orders.send(Say::Finish { words, done }).await.is_ok() && unread {
             // Only after the words were written: they are what the client is to read before the end.
-            let limit = self.services.limits.linger;
+            let limits = &self.services.limits;
+            let limit = match self.stopping.begun.is_cancelled() {
+                true => limits.linger.min(limits.last_words),
+                false => limits.linger,
+            };
             tokio::select! {
                 () = self.reader.discard(limit) => { let _ = (&mut said).await; }
                 _ = &mut said => self.reader.discard(limit).await,
@@ -194,14 +199,8 @@ impl<R: AsyncRead + Unpin> Connection<R> {
 
     /// Waits for the configuration; `None` when the client closed without one.
     async fn configuration(&mut self) -> Result<Option<(Plan, Readers, Writers)>, Ending> {
-        let stopping = self.stopping.begun.clone();
         loop {
-            let event = tokio::select! {
-                biased;
-                event = self.next() => event?,
-                () = stopping.cancelled() => return Err(broken("this server is being stopped and begins nothing new")),
-            };
-            let text = match event {
+            let text = match self.before_the_graph().await? {
                 Event::ConfigurationName(name) => {
                     let text = self.services.configurations.find(&name).map_err(broken)?;
                     info!(configuration = name, "configuration by name");
@@ -237,7 +236,7 @@ impl<R: AsyncRead + Unpin> Connection<R> {
     /// Waits for the header; `None` when the client closed without one.
     async fn header(&mut self) -> Result<Option<IsmrmrdHeader>, Ending> {
         loop {
-            match self.next().await? {
+            match self.before_the_graph().await? {
                 Event::Header(text) => {
                     let header = IsmrmrdHeader::parse(&text);
                     return header
@@ -280,16 +279,31 @@ impl<R: AsyncRead + Unpin> Connection<R> {
                 Event::Message(payload) => {
                     self.received += 1;
                     let message = Message::from_parts(payload.value, payload.type_name, payload.weight);
+                    let over = self.stopping.over.clone();
                     let Some(source) = self.graph.as_mut().and_then(|graph| graph.source.as_mut()) else {
                         return Ok(Ending::GraphStopped);
                     };
-                    if source.send(message).await.is_err() {
-                        return Ok(Ending::GraphStopped);
+                    tokio::select! {
+                        biased;
+                        sent = source.send(message) => if sent.is_err() {
+                            return Ok(Ending::GraphStopped);
+                        },
+                        () = over.cancelled() => return Err(broken(OUT_OF_TIME)),
                     }
                 }
                 Event::Close => return Ok(Ending::Complete),
                 event => self.everywhere(event).await?,
             }
+        }
+    }
+
+    /// The next event while there is no graph: a server that stops begins none.
+    async fn before_the_graph(&mut self) -> Result<Event, Ending> {
+        let stopping = self.stopping.begun.clone();
+        tokio::select! {
+            biased;
+            event = self.next() => event,
+            () = stopping.cancelled() => Err(broken("this server is being stopped and begins nothing new")),
         }
     }
 
@@ -325,7 +339,10 @@ impl<R: AsyncRead + Unpin> Connection<R> {
                 }
                 Ok(())
             }
-            Event::RemoteError(text) => Err(broken(format!("the client reports an error: {text}"))),
+            Event::RemoteError(text) => {
+                let text: String = text.chars().take(TEXT_SHOWN).collect();
+                Err(broken(format!("the client reports an error: {text}")))
+            }
             Event::Response { correlation, .. } => {
                 debug!(correlation, "a response to a question nobody asked");
                 Ok(())

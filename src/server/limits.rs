@@ -18,6 +18,8 @@ pub struct ServerLimits {
     pub linger: Duration,
     /// How long running connections may go on after the server was told to stop. Default 30 s.
     pub drain: Duration,
+    /// After that: how long those that are cut may take to hear it. Default 2 s.
+    pub last_words: Duration,
     /// Texts of one client that are logged, the first 2000 characters of each; what follows is counted. Default 1000.
     pub texts: u64,
     /// What may wait between two gadgets.
@@ -35,6 +37,7 @@ impl Default for ServerLimits {
             stalled: Duration::from_secs(10 * 60),
             linger: Duration::from_secs(10),
             drain: Duration::from_secs(30),
+            last_words: Duration::from_secs(2),
             texts: 1000,
             channel: engine::Capacity::default(),
             protocol: protocol::Limits::default(),

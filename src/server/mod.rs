@@ -81,7 +81,7 @@ impl std::fmt::Debug for Services {
 }
 
 /// Serves until `shutdown` completes; then running connections get [`ServerLimits::drain`] to finish, and those that have not
-/// are told that they are cut.
+/// [`ServerLimits::last_words`] to hear that they are cut.
 pub async fn serve(listeners: Vec<TcpListener>, services: Arc<Services>, shutdown: impl Future<Output = ()>) {
     let stopping = Stopping::default();
     let mut connections = JoinSet::new();
@@ -118,7 +118,7 @@ pub async fn serve(listeners: Vec<TcpListener>, services: Arc<Services>, shutdow
     }
     stopping.over.cancel();
     // They are told; who does not listen is not waited for.
-    all_ended(&mut connections, services.limits.linger).await;
+    all_ended(&mut connections, services.limits.last_words).await;
     connections.shutdown().await;
 }
 

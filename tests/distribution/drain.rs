@@ -2,8 +2,9 @@
 
 use std::{
     io::{Read, Write},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     sync::Arc,
+    time::Duration,
 };
 
 use protocol::{
@@ -15,8 +16,10 @@ use rustix::process::Signal;
 
 use crate::{
     client::{Measurement, close, exchange},
+    head::write_some,
     process::{Server, echo, eventually},
     reconstruction::{Case, LINES, Mode},
+    support::PASS_ON,
     wicked::{Deed, Moment, Wicked},
 };
 
@@ -84,21 +87,51 @@ fn texts(mut client: TcpStream) -> Vec<String> {
 
 #[test]
 fn who_has_not_begun_when_the_server_stops_is_told_and_not_waited_for() {
-    let server = Server::with(&["--drain", "600"], None);
-    let client = TcpStream::connect(server.address).unwrap();
-    // Accepted, and nothing else: the answer to a question says so.
-    let mut outgoing = Outgoing::new(Writers::none());
-    outgoing.query(1, "gadgetron::info");
-    (&client).write_all(outgoing.buffer()).unwrap();
-    (&client).read_exact(&mut [0; 20]).unwrap();
-    let mut rest = client.try_clone().unwrap();
-    server.process.signal(Signal::TERM);
-    let mut words = Vec::new();
-    rest.read_to_end(&mut words).unwrap();
-    assert!(String::from_utf8_lossy(&words).contains("begins nothing new"));
-    assert!(words.ends_with(&close()));
-    drop((client, rest));
-    assert_eq!(server.process.wait().code(), Some(0), "{}", server.process.said());
+    // A configuration without a header is no beginning.
+    for configured in [false, true] {
+        let server = Server::with(&["--drain", "600", "--linger", "600"], None);
+        let mut client = TcpStream::connect(server.address).unwrap();
+        let mut outgoing = Outgoing::new(Writers::none());
+        if configured {
+            outgoing.configuration_name("default.xml").unwrap();
+        }
+        // The answer to a question says that all was read.
+        outgoing.query(1, "gadgetron::info");
+        client.write_all(outgoing.buffer()).unwrap();
+        client.read_exact(&mut [0; 20]).unwrap();
+        server.process.signal(Signal::TERM);
+        let mut words = Vec::new();
+        client.read_to_end(&mut words).unwrap();
+        assert!(String::from_utf8_lossy(&words).contains("begins nothing new"));
+        assert!(words.ends_with(&close()));
+        // Although the client stays.
+        assert_eq!(server.process.wait().code(), Some(0), "{}", server.process.said());
+    }
+}
+
+#[test]
+fn a_client_that_is_held_up_is_told_when_it_is_cut() {
+    // Connections wait in its queue.
+    let worker = TcpListener::bind("127.0.0.1:0").unwrap();
+    let head = Server::head(&[worker.local_addr().unwrap()], &["--drain", "1"]);
+    let measurement = Measurement::new(128, 8, 1);
+    let client = TcpStream::connect(head.address).unwrap();
+    let mut sender = client.try_clone().unwrap();
+    sender.write_all(&measurement.preamble_with_text(PASS_ON)).unwrap();
+    sender.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+    let mut readouts = measurement.readouts().iter().cycle();
+    while readouts
+        .next()
+        .is_some_and(|readout| write_some(&mut sender, readout) == readout.len())
+    {}
+    head.process.signal(Signal::TERM);
+    let texts = texts(client);
+    assert!(
+        texts.iter().any(|text| text.contains("results are missing")),
+        "{texts:?}"
+    );
+    drop(sender);
+    assert_eq!(head.process.wait().code(), Some(0), "{}", head.process.said());
 }
 
 #[test]

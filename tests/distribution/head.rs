@@ -175,7 +175,7 @@ fn a_client_that_reads_nothing_costs_bounded_memory_and_loses_nothing() {
 }
 
 /// Writes until it is done or nothing moves.
-fn write_some(socket: &mut TcpStream, bytes: &[u8]) -> usize {
+pub(crate) fn write_some(socket: &mut TcpStream, bytes: &[u8]) -> usize {
     let mut written = 0;
     while written < bytes.len() {
         match socket.write(&bytes[written..]) {
