@@ -30,7 +30,7 @@ use crate::{
 /// How many of the server's own words (answers to queries, the last words) may wait for a slow client.
 const ORDERS: usize = 16;
 
-/// How much of a client's text is logged, in characters.
+/// How much of a client's text is passed on, in characters.
 const TEXT_SHOWN: usize = 2000;
 
 /// How a server that stops tells its connections.
@@ -279,7 +279,6 @@ impl<R: AsyncRead + Unpin> Connection<R> {
                 Event::Message(payload) => {
                     self.received += 1;
                     let message = Message::from_parts(payload.value, payload.type_name, payload.weight);
-                    let over = self.stopping.over.clone();
                     let Some(source) = self.graph.as_mut().and_then(|graph| graph.source.as_mut()) else {
                         return Ok(Ending::GraphStopped);
                     };
@@ -288,7 +287,7 @@ impl<R: AsyncRead + Unpin> Connection<R> {
                         sent = source.send(message) => if sent.is_err() {
                             return Ok(Ending::GraphStopped);
                         },
-                        () = over.cancelled() => return Err(broken(OUT_OF_TIME)),
+                        () = self.stopping.over.cancelled() => return Err(broken(OUT_OF_TIME)),
                     }
                 }
                 Event::Close => return Ok(Ending::Complete),
@@ -334,15 +333,11 @@ impl<R: AsyncRead + Unpin> Connection<R> {
             Event::Text(text) => {
                 self.texts += 1;
                 if self.texts <= self.services.limits.texts {
-                    let text: String = text.chars().take(TEXT_SHOWN).collect();
-                    info!("the client says: {text}");
+                    info!("the client says: {}", shown(&text));
                 }
                 Ok(())
             }
-            Event::RemoteError(text) => {
-                let text: String = text.chars().take(TEXT_SHOWN).collect();
-                Err(broken(format!("the client reports an error: {text}")))
-            }
+            Event::RemoteError(text) => Err(broken(format!("the client reports an error: {}", shown(&text)))),
             Event::Response { correlation, .. } => {
                 debug!(correlation, "a response to a question nobody asked");
                 Ok(())
@@ -374,6 +369,11 @@ fn show(figures: &Figures) {
             node.path
         );
     }
+}
+
+/// As much of a client's text as is passed on.
+fn shown(text: &str) -> String {
+    text.chars().take(TEXT_SHOWN).collect()
 }
 
 fn broken(words: impl std::fmt::Display) -> Ending {

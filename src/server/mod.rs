@@ -104,21 +104,27 @@ pub async fn serve(listeners: Vec<TcpListener>, services: Arc<Services>, shutdow
     stopping.begun.cancel();
     // A socket that was accepted and not yet handed over would be served by nobody: closing it tells its client.
     drop(accepted);
-    let limit = services.limits.drain;
-    if !connections.is_empty() {
-        let connections = connections.len();
-        info!(connections, "waiting up to {limit:?} for running connections");
-    }
-    if all_ended(&mut connections, limit).await {
+    drain(connections, &services.limits, &stopping).await;
+}
+
+async fn drain(mut connections: JoinSet<()>, limits: &ServerLimits, stopping: &Stopping) {
+    if connections.is_empty() {
         return;
     }
-    {
-        let connections = connections.len();
-        warn!(connections, "the time is up: the remaining connections are cut");
+    info!(
+        connections = connections.len(),
+        "waiting up to {:?} for running connections", limits.drain
+    );
+    if all_ended(&mut connections, limits.drain).await {
+        return;
     }
+    warn!(
+        connections = connections.len(),
+        "the time is up: the remaining connections are cut"
+    );
     stopping.over.cancel();
     // They are told; who does not listen is not waited for.
-    all_ended(&mut connections, services.limits.last_words).await;
+    all_ended(&mut connections, limits.last_words).await;
     connections.shutdown().await;
 }
 

@@ -32,6 +32,10 @@ pub(super) struct Receiver<'a, C> {
 /// How much of a worker's words is logged, in characters.
 const WORDS_SHOWN: usize = 2000;
 
+fn shown(words: &str) -> String {
+    words.chars().take(WORDS_SHOWN).collect()
+}
+
 impl<C: Connector> Receiver<'_, C> {
     /// Reads until the worker's CLOSE.
     pub(super) async fn run<R: AsyncRead + Unpin>(
@@ -62,7 +66,7 @@ impl<C: Connector> Receiver<'_, C> {
                 }
                 Event::Text(text) => {
                     self.talk(&mut talk)?;
-                    let text: String = text.chars().take(WORDS_SHOWN).collect();
+                    let text = shown(&text);
                     if text.contains("ERROR") {
                         tracing::warn!(worker = %self.address, "{text}");
                         complaint = Some(text.clone());
@@ -71,9 +75,7 @@ impl<C: Connector> Receiver<'_, C> {
                     }
                     words = Some(text);
                 }
-                Event::RemoteError(text) => {
-                    return Err(LinkFault::Reported(text.chars().take(WORDS_SHOWN).collect()));
-                }
+                Event::RemoteError(text) => return Err(LinkFault::Reported(shown(&text))),
                 Event::Close => {
                     return match complaint {
                         Some(text) => Err(LinkFault::Reported(text)),

@@ -101,8 +101,6 @@ struct Calibrated {
     coefficients: Frames,
     /// With acceleration.
     gfactor: Option<Frames>,
-    /// Where somebody wants to see them.
-    maps: Option<Frames>,
 }
 
 impl Configured for CartesianGrappa {
@@ -138,10 +136,10 @@ impl CartesianGrappa {
             let number = space.number;
             let (mut newly, mut maps) = (false, None);
             if let Some(reference) = space.reference.take() {
-                let mut calibrated = self.calibrate(&reference, &space)?;
-                maps = calibrated.maps.take();
-                newly = true;
+                let calibrated;
+                (calibrated, maps) = self.calibrate(&reference, &space)?;
                 self.calibrated[number] = Some(calibrated);
+                newly = true;
             }
             let calibrated = self.calibrated[number].as_ref().ok_or(NotCalibrated(number))?;
             let images = unwrap(&mut space, &calibrated.coefficients)?;
@@ -173,8 +171,9 @@ impl CartesianGrappa {
         Ok(arrays)
     }
 
-    /// Unmixing coefficients for every frame of the calibration data, and with acceleration the g-factor.
-    fn calibrate(&self, reference: &BufferedData, space: &Space) -> Result<Calibrated, BoxError> {
+    /// Unmixing coefficients for every frame of the calibration data, and with acceleration the g-factor; coil maps where
+    /// somebody wants to see them.
+    fn calibrate(&self, reference: &BufferedData, space: &Space) -> Result<(Calibrated, Option<Frames>), BoxError> {
         let (recon, facts) = (space.dims.extent, &space.facts);
         let reference = Reference::of(reference, space.dims)?;
         let calibration = reference.samples();
@@ -184,11 +183,8 @@ impl CartesianGrappa {
         if facts.total_acceleration() == 1 {
             let mut coefficients = maps;
             coefficients.data.iter_mut().for_each(|map| *map = map.conj());
-            return Ok(Calibrated {
-                coefficients,
-                gfactor: None,
-                maps: shown,
-            });
+            let gfactor = None;
+            return Ok((Calibrated { coefficients, gfactor }, shown));
         }
         let flat = recon.e2 <= 1;
         let fit = Calibration {
@@ -233,17 +229,17 @@ impl CartesianGrappa {
             dims: Dims { cha: 1, ..dims },
             data: gfactor,
         };
-        Ok(Calibrated {
+        let calibrated = Calibrated {
             coefficients: Frames {
                 dims,
                 data: coefficients,
             },
             gfactor: Some(map),
-            maps: shown,
-        })
+        };
+        Ok((calibrated, shown))
     }
 
-    /// How many of the channels are reconstructed: up to the last that is not weak in every frame.
+    /// How many of the channels are reconstructed: up to the last that is strong enough in some frame.
     fn channels_to_make(&self, calibration: FramesView<'_>) -> usize {
         let all = calibration.dims.cha;
         if !self.properties.compression {
