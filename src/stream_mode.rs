@@ -66,7 +66,7 @@ where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    let session = Incoming::pipe(services.limits.protocol, Readers::all(&services.codecs));
+    let session = Incoming::pipe(services.limits.protocol, plan.readers(Readers::all(&services.codecs)));
     let mut reader = Reader::new(input, session, services.limits.idle);
     let mut pipe = Pipe {
         output,

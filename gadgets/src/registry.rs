@@ -58,6 +58,8 @@ pub struct Entry {
     pub build: fn(&Component) -> Result<Built, Vec<PropertyError>>,
     /// Its properties.
     pub properties: fn() -> Vec<PropertyDescription>,
+    /// A distributor that takes readouts [unopened](protocol::codec::Unopened) too.
+    pub unopened: bool,
 }
 
 impl Entry {
@@ -119,10 +121,14 @@ impl Entry {
         T: Selector<Key = u64> + Configured,
         T::In: Flow,
     {
-        Self::of::<T>(class, summary, |component| {
+        let entry = Self::of::<T>(class, summary, |component| {
             let node = |name, selector: T| SelectorNode::new(name, selector, T::In::accept, T::In::emit);
             built(component, node, Built::Distributor)
-        })
+        });
+        Self {
+            unopened: T::In::UNOPENED,
+            ..entry
+        }
     }
 
     const fn of<T: Configured>(
@@ -135,6 +141,7 @@ impl Entry {
             summary,
             build,
             properties: T::Properties::descriptions,
+            unopened: false,
         }
     }
 }

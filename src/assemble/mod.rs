@@ -14,7 +14,7 @@ use gadgets::{
     registry::{self, Build, Built},
 };
 use protocol::{
-    codec::Codecs,
+    codec::{Codecs, Readers},
     configuration::{
         self, Component, Configuration, Distributed, Parallel, ParallelProcess, Position, PureDistributed,
     },
@@ -51,6 +51,7 @@ impl std::fmt::Debug for Settings {
 pub struct Plan {
     steps: Vec<Step>,
     capacity: Capacity,
+    unopened: bool,
 }
 
 impl std::fmt::Debug for Plan {
@@ -71,8 +72,17 @@ impl Plan {
             true => Ok(Self {
                 steps,
                 capacity: settings.capacity,
+                unopened: takes_unopened(configuration, settings),
             }),
             false => Err(AssemblyErrors(planner.errors)),
+        }
+    }
+
+    /// The readers for what its first node takes: where that only passes readouts on, they are not opened.
+    pub fn readers(&self, readers: Readers) -> Readers {
+        match self.unopened {
+            true => readers.unopened(),
+            false => readers,
         }
     }
 
@@ -84,6 +94,17 @@ impl Plan {
             true => Ok(Node::chain("Stream", nodes, self.capacity)),
             false => Err(AssemblyErrors(errors)),
         }
+    }
+}
+
+fn takes_unopened(configuration: &Configuration, settings: &Settings) -> bool {
+    match configuration.stream.nodes.first() {
+        Some(configuration::Node::Distributed(node)) => {
+            let distributors = &settings.distribution.distributors;
+            distributors.take_unopened(&node.distributor.class)
+        }
+        Some(configuration::Node::PureDistributed(_)) => true,
+        _ => false,
     }
 }
 
