@@ -240,9 +240,23 @@ impl Planner<'_> {
 
     fn pure_distributed(&mut self, node: &PureDistributed) -> Option<Step> {
         let before = self.errors.len();
-        let _ = self.pure_stream(&node.stream, "a puredistributed node runs pure gadgets only");
+        self.one_for_one(&node.stream);
         let plan = SpreadPlan::pure(node, self.settings, &mut self.errors);
         (self.errors.len() == before).then_some(spread(plan?))
+    }
+
+    /// A stream that has one result for every message: of pure gadgets, and of nodes that spread pure gadgets again.
+    fn one_for_one(&mut self, stream: &configuration::Stream) {
+        for node in &stream.nodes {
+            match (node, self.node(node)) {
+                (_, Some(Step::Pure { .. }) | None) => {}
+                (configuration::Node::PureDistributed(_) | configuration::Node::ParallelProcess(_), _) => {}
+                _ => self.impure(
+                    node,
+                    "a puredistributed node runs what has one result for every message",
+                ),
+            }
+        }
     }
 
     /// A stream of pure gadgets; everything else in it is an error.
@@ -254,20 +268,23 @@ impl Planner<'_> {
         let before = self.errors.len();
         let mut functions = Vec::new();
         for node in &stream.nodes {
-            match (node, self.node(node)) {
-                (_, Some(Step::Pure { name, build })) => functions.push((name, build)),
-                (configuration::Node::Gadget(component), Some(Step::Node(_))) => {
-                    let _: Option<()> = self.misplaced(component, reason);
-                }
-                (node, Some(Step::Node(_))) => {
-                    let (node, position) = kind(node);
-                    self.errors
-                        .push(AssemblyError::MisplacedNode { node, reason, position });
-                }
-                (_, None) => {}
+            match self.node(node) {
+                Some(Step::Pure { name, build }) => functions.push((name, build)),
+                Some(Step::Node(_)) => self.impure(node, reason),
+                None => {}
             }
         }
         (self.errors.len() == before).then_some(functions)
+    }
+
+    fn impure(&mut self, node: &configuration::Node, reason: &'static str) {
+        if let configuration::Node::Gadget(component) = node {
+            let _: Option<()> = self.misplaced(component, reason);
+            return;
+        }
+        let (node, position) = kind(node);
+        self.errors
+            .push(AssemblyError::MisplacedNode { node, reason, position });
     }
 
     fn component(&mut self, component: &Component) -> Option<Built> {

@@ -233,19 +233,21 @@ fn a_hundred_reconstructions_at_once_over_three_workers_of_which_one_restarts_al
     }
 }
 
-/// Repetitions to workers, and there each image to a worker's workers; beside it a lane that is not spread.
+/// Repetitions to workers, and there each image to a worker's workers, which leave it to theirs; beside it a lane that
+/// is not spread.
 const NESTED: &str = include_str!("nested.xml");
 
 #[test]
 fn nodes_that_spread_work_stand_in_lanes_and_in_each_other() {
-    let far = [(); 2].map(|()| Server::start());
+    let farthest = Server::start();
+    let far = [(); 2].map(|()| Server::head(&[farthest.address], &[]));
     let near = [(); 2].map(|()| Server::head(&far.each_ref().map(|worker| worker.address), &[]));
     let head = Server::head(&near.each_ref().map(|worker| worker.address), &[]);
     let measurement = Measurement::new(32, 2, 4);
     let bytes = measurement.complete(measurement.preamble_with_text(NESTED));
     assert_eq!(exchange(head.address, &bytes), alone(&bytes));
     // A repetition has one image: of the far workers, the first is enough.
-    for worker in near.iter().chain(&far[..1]) {
+    for worker in near.iter().chain([&far[0], &farthest]) {
         worker
             .process
             .wait_for("link", |line| line.contains("connection ended: closed").then_some(()));

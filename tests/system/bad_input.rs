@@ -143,13 +143,14 @@ async fn what_a_distributor_does_not_take_needs_no_writer() {
 
 #[tokio::test]
 async fn a_node_among_pure_gadgets_is_told_with_its_kind_and_place() {
-    let nested = "<puredistributed><readers/><writers/><purestream/></puredistributed>";
+    let nested = "<distributed><readers/><writers/><distributor><classname>AcquisitionDistributor</classname>\
+                  </distributor><stream/></distributed>";
     for kind in ["puredistributed", "parallelprocess"] {
         let configuration = format!(
             "<configuration><version>2</version><readers/><writers/><stream><{kind}>\n<purestream>\n  {nested}\n\
             </purestream></{kind}></stream></configuration>"
         );
-        let words = format!("line 3, column 3: a puredistributed node cannot stand here: a {kind} node runs pure");
+        let words = format!("line 3, column 3: a distributed node cannot stand here: a {kind} node runs");
         expect_complaint(&[&text(2, &configuration), &CLOSE], &words).await;
     }
 }
