@@ -67,18 +67,26 @@ impl Plan {
             settings,
             errors: Vec::new(),
         };
-        let steps = planner.stream(&configuration.stream);
+        let mut steps = planner.stream(&configuration.stream);
+        let unopened = match steps.first() {
+            Some(Step::Spread(plan)) => plan.takes_unopened(),
+            Some(_) => false,
+            None => true,
+        };
+        if let Some(Step::Spread(plan)) = steps.last_mut() {
+            plan.leave_results_unopened();
+        }
         match planner.errors.is_empty() {
             true => Ok(Self {
                 steps,
                 capacity: settings.capacity,
-                unopened: takes_unopened(configuration, settings),
+                unopened,
             }),
             false => Err(AssemblyErrors(planner.errors)),
         }
     }
 
-    /// The readers for what its first node takes: where that only passes readouts on, they are not opened.
+    /// The readers for what its first node takes: where readouts are only passed on, they are not opened.
     pub fn readers(&self, readers: Readers) -> Readers {
         match self.unopened {
             true => readers.unopened(),
@@ -97,28 +105,22 @@ impl Plan {
     }
 }
 
-fn takes_unopened(configuration: &Configuration, settings: &Settings) -> bool {
-    match configuration.stream.nodes.first() {
-        Some(configuration::Node::Distributed(node)) => {
-            let distributors = &settings.distribution.distributors;
-            distributors.take_unopened(&node.distributor.class)
-        }
-        Some(configuration::Node::PureDistributed(_)) => true,
-        _ => false,
-    }
-}
-
 /// Builds a node once the header is known; what is wrong goes to the list.
 type BuildNode = Box<dyn FnOnce(&Context, &mut Vec<AssemblyError>) -> Option<Node> + Send>;
 
 enum Step {
     Node(BuildNode),
+    Spread(SpreadPlan),
     Pure { name: String, build: Build<PureNode> },
 }
 
 fn build_all(steps: Vec<Step>, context: &Context, errors: &mut Vec<AssemblyError>) -> Vec<Node> {
     let nodes = steps.into_iter().map(|step| match step {
         Step::Node(build) => build(context, errors),
+        Step::Spread(plan) => {
+            let (gadget, build): (_, Build<Node>) = (plan.name.to_owned(), Box::new(|context| plan.build(context)));
+            built(gadget, build, context, errors)
+        }
         Step::Pure { name, build } => built(name, build, context, errors).map(Node::from),
     });
     nodes.collect::<Vec<_>>().into_iter().flatten().collect()
@@ -128,15 +130,6 @@ fn built<T>(name: String, build: Build<T>, context: &Context, errors: &mut Vec<A
     build(context)
         .map_err(|cause| errors.push(AssemblyError::Construction { gadget: name, cause }))
         .ok()
-}
-
-fn spread(plan: SpreadPlan) -> Step {
-    Step::Node(Box::new(move |context, errors| {
-        let gadget = plan.name.to_owned();
-        let node = plan.build(context);
-        node.map_err(|cause| errors.push(AssemblyError::Construction { gadget, cause }))
-            .ok()
-    }))
 }
 
 /// What a node is called in a configuration, and where it stands.
@@ -235,14 +228,14 @@ impl Planner<'_> {
         let steps = self.stream(&node.stream);
         let pure = !steps.is_empty() && steps.iter().all(|step| matches!(step, Step::Pure { .. }));
         let plan = SpreadPlan::keyed(node, pure, self.settings, &mut self.errors);
-        (self.errors.len() == before).then_some(spread(plan?))
+        (self.errors.len() == before).then_some(Step::Spread(plan?))
     }
 
     fn pure_distributed(&mut self, node: &PureDistributed) -> Option<Step> {
         let before = self.errors.len();
         self.one_for_one(&node.stream);
         let plan = SpreadPlan::pure(node, self.settings, &mut self.errors);
-        (self.errors.len() == before).then_some(spread(plan?))
+        (self.errors.len() == before).then_some(Step::Spread(plan?))
     }
 
     /// A stream that has one result for every message: of pure gadgets, and of nodes that spread pure gadgets again.
@@ -270,7 +263,7 @@ impl Planner<'_> {
         for node in &stream.nodes {
             match self.node(node) {
                 Some(Step::Pure { name, build }) => functions.push((name, build)),
-                Some(Step::Node(_)) => self.impure(node, reason),
+                Some(Step::Node(_) | Step::Spread(_)) => self.impure(node, reason),
                 None => {}
             }
         }
