@@ -13,7 +13,8 @@
 //!
 //! The original sums the equations of its kernels in single precision, which is off by about a ten-thousandth where the
 //! calibration data hardly determine the kernel: in one to two of a hundred pixels of a g-factor map its whole numbers are
-//! one higher or lower than ours, in one of ten of an SNR map one or two.
+//! one higher or lower than ours, in one of ten of an SNR map one or two. The order of its sums is that of OpenBLAS for the
+//! processor at hand; from one processor to another its own maps differ by as much as from ours.
 //!
 //! Parameters of the command line (`--parameter gfactor=FILE`) name files for what is made on the way: `recon_header`,
 //! `coil_map`, `gfactor`, `reconed_images`, `waveform`.
