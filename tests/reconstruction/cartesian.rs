@@ -35,6 +35,30 @@ fn grey_levels_apart(image: &str) -> f64 {
     }
 }
 
+/// The files in which whole numbers are further from the original's than the tolerance (root mean square, relative), and
+/// how far at most in any image. In g-factor maps that is noise of the original's processor: OpenBLAS adds in another order
+/// on each kind, and with the kernels of another kind than that of the golden files the original itself is off by 1.2e-3
+/// to 3.5e-3. Of the FFT files the first has one pixel apart, 1.499988 here before it is rounded, the second 26 and 15,
+/// by one grey level each.
+const OF_ITS_PROCESSOR: &[(&str, &str, f64)] = &[
+    ("shepp_a3", "Generic_Cartesian_FFT", 2.2e-3),
+    ("brain_a2", "Generic_Cartesian_Grappa_RealTimeCine", 2.0e-3),
+    ("brain_a2", "Generic_Cartesian_Grappa_SNR", 2.6e-3),
+    ("brain_a2", "Generic_Cartesian_Grappa_T2W", 1.5e-3),
+    ("brain_a2_pf", "Generic_Cartesian_FFT", 2.1e-4),
+    ("brain_a2_pf", "Generic_Cartesian_Grappa_RealTimeCine", 1.5e-3),
+    ("brain_a2_pf", "Generic_Cartesian_Grappa_SNR", 1.3e-3),
+    ("brain_a2_pf", "Generic_Cartesian_Grappa_T2W", 1.5e-3),
+];
+
+/// How far a file is from the original's at most.
+fn at_most(input: &str, configuration: &str, tolerance: f64) -> f64 {
+    let known = OF_ITS_PROCESSOR
+        .iter()
+        .find(|(file, of, _)| (*file, *of) == (input, configuration));
+    known.map_or(tolerance, |(_, _, figure)| *figure)
+}
+
 /// Reconstructs `INPUT.h5` and compares with `INPUT.CONFIGURATION.h5`.
 ///
 /// Images of whole numbers are what the configuration gives without its last step, rounded: so much is checked exactly.
@@ -54,7 +78,11 @@ async fn as_the_original(input: &str, configuration: &str, tolerance: f64) {
         }
         return;
     };
-    // Headers, sizes, pixel types and series, and no pixel is further away than this; of the pixels more below.
+    let whole = Tolerance::Relative(at_most(input, configuration, tolerance));
+    if let Err(differences) = compare(&output, &golden, whole) {
+        panic!("{what}:\n{}", differences.join("\n"));
+    }
+    // No pixel is further away than this; of the pixels more below.
     if let Err(differences) = compare(&output, &golden, Tolerance::GreyLevels(GREY_LEVELS)) {
         panic!("{what}:\n{}", differences.join("\n"));
     }
