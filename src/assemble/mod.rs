@@ -51,7 +51,6 @@ impl std::fmt::Debug for Settings {
 pub struct Plan {
     steps: Vec<Step>,
     capacity: Capacity,
-    unopened: bool,
 }
 
 impl std::fmt::Debug for Plan {
@@ -67,28 +66,28 @@ impl Plan {
             settings,
             errors: Vec::new(),
         };
-        let mut steps = planner.stream(&configuration.stream);
-        let unopened = match steps.first() {
-            Some(Step::Spread(plan)) => plan.takes_unopened(),
-            Some(_) => false,
-            None => true,
-        };
-        if let Some(Step::Spread(plan)) = steps.last_mut() {
-            plan.leave_results_unopened();
-        }
+        let steps = planner.stream(&configuration.stream);
         match planner.errors.is_empty() {
             true => Ok(Self {
                 steps,
                 capacity: settings.capacity,
-                unopened,
             }),
             false => Err(AssemblyErrors(planner.errors)),
         }
     }
 
-    /// The readers for what its first node takes: where readouts are only passed on, they are not opened.
-    pub fn readers(&self, readers: Readers) -> Readers {
-        match self.unopened {
+    /// For messages that come as bytes and go out as bytes: leaves readouts unopened where they are only passed on, before
+    /// the first node and behind the last one. Gives the readers for what comes in.
+    pub fn pass_on(&mut self, readers: Readers) -> Readers {
+        let unopened = match self.steps.first() {
+            Some(Step::Spread(plan)) => plan.takes_unopened(),
+            Some(_) => false,
+            None => true,
+        };
+        if let Some(Step::Spread(plan)) = self.steps.last_mut() {
+            plan.leave_results_unopened();
+        }
+        match unopened {
             true => readers.unopened(),
             false => readers,
         }

@@ -228,8 +228,8 @@ impl<R: AsyncRead + Unpin> Connection<R> {
         let plan = Plan::new(&configuration, &self.services.settings());
         let plan = plan.map_err(|errors| keep(errors.to_string())).ok();
         match (plan, readers, writers) {
-            (Some(plan), Some(readers), Some(writers)) => {
-                let readers = plan.readers(readers);
+            (Some(mut plan), Some(readers), Some(writers)) => {
+                let readers = plan.pass_on(readers);
                 Ok((plan, readers, writers))
             }
             _ => Err(problems.join("\n")),
