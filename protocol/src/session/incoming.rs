@@ -105,12 +105,15 @@ impl Incoming {
         self.readers = readers;
     }
 
-    /// The buffer to read into, with room for 256 KiB at least and 4 MiB at most, whatever a message announces. Where
-    /// large messages keep their bytes (see [`Unopened`](crate::codec::Unopened)), with room for one of them.
+    /// The buffer to read into, with room for 64 KiB at least and 4 MiB at most, whatever a message announces. Where large
+    /// messages keep their bytes (see [`Unopened`](crate::codec::Unopened)), with room for one of them.
     pub fn receive_buffer(&mut self) -> &mut BytesMut {
         let missing = self.needed().min(MOST_ROOM);
         if !self.alone {
-            self.buffer.reserve(missing.max(ROOM));
+            // Making room may move what is there: not for every call.
+            if self.buffer.capacity() - self.buffer.len() < missing.max(ROOM / 4) {
+                self.buffer.reserve(missing.max(ROOM));
+            }
         } else if self.fresh {
             self.buffer.reserve(missing);
         } else {
