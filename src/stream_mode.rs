@@ -61,13 +61,12 @@ impl From<ReadError> for StreamError {
 ///
 /// After an error the process behind us in the pipe is told with ERROR (message 8), so that it does not take the part
 /// for the whole.
-pub async fn run<R, W>(input: R, output: W, mut plan: Plan, services: &Services) -> Result<Passed, StreamError>
+pub async fn run<R, W>(input: R, output: W, plan: Plan, services: &Services) -> Result<Passed, StreamError>
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    let readers = plan.pass_on(Readers::all(&services.codecs));
-    let session = Incoming::pipe(services.limits.protocol, readers);
+    let session = Incoming::pipe(services.limits.protocol, Readers::all(&services.codecs));
     let mut reader = Reader::new(input, session, services.limits.idle);
     let mut pipe = Pipe {
         output,

@@ -9,7 +9,6 @@ use bytes::Bytes;
 use engine::{BoxError, Message};
 use protocol::{
     Limits,
-    codec::Payload,
     error::EncodeError,
     session::{Event, Incoming},
 };
@@ -80,8 +79,7 @@ impl Parcel {
         Ok(bytes)
     }
 
-    /// The message, which is opened if it was not. The last holder gets the value itself; before, it is decoded from the
-    /// bytes that others may need.
+    /// The message. The last holder gets the value itself; before, it is decoded from the bytes that others may need.
     ///
     /// The bytes were written here, so they are held against none of the links' limits: those are for what workers send,
     /// and a job may be larger than any answer.
@@ -90,13 +88,7 @@ impl Parcel {
         if last {
             let mut content = self.content.lock().unwrap_or_else(PoisonError::into_inner);
             match std::mem::replace(&mut *content, Content::Gone) {
-                Content::Value(message) => {
-                    return match self.setup.writers.open(message.payload()) {
-                        Some(Ok(opened)) => Ok(as_message(opened)),
-                        Some(Err(_)) => Err(NOT_ITSELF.into()),
-                        None => Ok(message),
-                    };
-                }
+                Content::Value(message) => return Ok(message),
                 bytes => *content = bytes,
             }
         }
@@ -104,16 +96,10 @@ impl Parcel {
         let mut incoming = Incoming::client(Limits::NONE, self.setup.own_readers.clone());
         bytes.iter().for_each(|part| incoming.handle_bytes(part));
         match incoming.poll_event()? {
-            Some(Event::Message(payload)) => Ok(as_message(payload)),
-            _ => Err(NOT_ITSELF.into()),
+            Some(Event::Message(payload)) => Ok(Message::from_parts(payload.value, payload.type_name, payload.weight)),
+            _ => Err("the message does not survive its own encoding".into()),
         }
     }
-}
-
-const NOT_ITSELF: &str = "the message does not survive its own encoding";
-
-fn as_message(payload: Payload) -> Message {
-    Message::from_parts(payload.value, payload.type_name, payload.weight)
 }
 
 #[cfg(test)]

@@ -2,15 +2,11 @@
 
 use engine::Message;
 use protocol::{
-    Acquisition, AcquisitionBucket, AcquisitionHeader, AnyImage, Complex32, DependencyQuery, EncodingCounters, Image,
-    ImageArray, Pixel, ReconData, Waveform, codec::Unopened,
+    Acquisition, AcquisitionBucket, AnyImage, Complex32, DependencyQuery, Image, ImageArray, Pixel, ReconData, Waveform,
 };
 
 /// A value that flows through the dynamic form: knows which messages it takes and its weight in bytes.
 pub trait Flow: Sized + Send + 'static {
-    /// Whether readouts among the messages it takes may be [`Unopened`].
-    const UNOPENED: bool = false;
-
     /// The value of `message`, if it is one; otherwise the message, untouched.
     fn accept(message: Message) -> Result<Self, Message>;
     /// This value as a message.
@@ -124,33 +120,6 @@ impl Flow for ScannerData {
             Self::Acquisition(acquisition) => acquisition.emit(),
             Self::Waveform(waveform) => waveform.emit(),
         }
-    }
-}
-
-/// A readout of which only the counters are looked at: decoded, or [`Unopened`]. It stays the message that it is.
-#[derive(Debug)]
-pub struct Readout {
-    /// Its counters.
-    pub counters: EncodingCounters,
-    message: Message,
-}
-
-impl Flow for Readout {
-    const UNOPENED: bool = true;
-
-    fn accept(message: Message) -> Result<Self, Message> {
-        let decoded = message.downcast_ref::<Acquisition>().map(|readout| &readout.header);
-        let unopened = || message.downcast_ref::<Unopened<AcquisitionHeader>>();
-        match decoded.or_else(|| unopened().map(|readout| &readout.header)) {
-            Some(header) => Ok(Self {
-                counters: header.idx,
-                message,
-            }),
-            None => Err(message),
-        }
-    }
-    fn emit(self) -> Message {
-        self.message
     }
 }
 

@@ -58,8 +58,6 @@ pub struct Entry {
     pub build: fn(&Component) -> Result<Built, Vec<PropertyError>>,
     /// Its properties.
     pub properties: fn() -> Vec<PropertyDescription>,
-    /// A distributor that takes readouts [unopened](protocol::codec::Unopened) too.
-    pub unopened: bool,
 }
 
 impl Entry {
@@ -121,14 +119,10 @@ impl Entry {
         T: Selector<Key = u64> + Configured,
         T::In: Flow,
     {
-        let entry = Self::of::<T>(class, summary, |component| {
+        Self::of::<T>(class, summary, |component| {
             let node = |name, selector: T| SelectorNode::new(name, selector, T::In::accept, T::In::emit);
             built(component, node, Built::Distributor)
-        });
-        Self {
-            unopened: T::In::UNOPENED,
-            ..entry
-        }
+        })
     }
 
     const fn of<T: Configured>(
@@ -141,7 +135,6 @@ impl Entry {
             summary,
             build,
             properties: T::Properties::descriptions,
-            unopened: false,
         }
     }
 }

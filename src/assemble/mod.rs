@@ -14,7 +14,7 @@ use gadgets::{
     registry::{self, Build, Built},
 };
 use protocol::{
-    codec::{Codecs, Readers},
+    codec::Codecs,
     configuration::{
         self, Component, Configuration, Distributed, Parallel, ParallelProcess, Position, PureDistributed,
     },
@@ -76,23 +76,6 @@ impl Plan {
         }
     }
 
-    /// For messages that come as bytes and go out as bytes: leaves readouts unopened where they are only passed on, before
-    /// the first node and behind the last one. Gives the readers for what comes in.
-    pub fn pass_on(&mut self, readers: Readers) -> Readers {
-        let unopened = match self.steps.first() {
-            Some(Step::Spread(plan)) => plan.takes_unopened(),
-            Some(_) => false,
-            None => true,
-        };
-        if let Some(Step::Spread(plan)) = self.steps.last_mut() {
-            plan.leave_results_unopened();
-        }
-        match unopened {
-            true => readers.unopened(),
-            false => readers,
-        }
-    }
-
     /// Builds every gadget for this measurement; gathers all that is wrong.
     pub fn build(self, context: &Context) -> Result<Node, AssemblyErrors> {
         let mut errors = Vec::new();
@@ -109,17 +92,12 @@ type BuildNode = Box<dyn FnOnce(&Context, &mut Vec<AssemblyError>) -> Option<Nod
 
 enum Step {
     Node(BuildNode),
-    Spread(SpreadPlan),
     Pure { name: String, build: Build<PureNode> },
 }
 
 fn build_all(steps: Vec<Step>, context: &Context, errors: &mut Vec<AssemblyError>) -> Vec<Node> {
     let nodes = steps.into_iter().map(|step| match step {
         Step::Node(build) => build(context, errors),
-        Step::Spread(plan) => {
-            let (gadget, build): (_, Build<Node>) = (plan.name.to_owned(), Box::new(|context| plan.build(context)));
-            built(gadget, build, context, errors)
-        }
         Step::Pure { name, build } => built(name, build, context, errors).map(Node::from),
     });
     nodes.collect::<Vec<_>>().into_iter().flatten().collect()
@@ -129,6 +107,15 @@ fn built<T>(name: String, build: Build<T>, context: &Context, errors: &mut Vec<A
     build(context)
         .map_err(|cause| errors.push(AssemblyError::Construction { gadget: name, cause }))
         .ok()
+}
+
+fn spread(plan: SpreadPlan) -> Step {
+    Step::Node(Box::new(move |context, errors| {
+        let gadget = plan.name.to_owned();
+        let node = plan.build(context);
+        node.map_err(|cause| errors.push(AssemblyError::Construction { gadget, cause }))
+            .ok()
+    }))
 }
 
 /// What a node is called in a configuration, and where it stands.
@@ -227,14 +214,14 @@ impl Planner<'_> {
         let steps = self.stream(&node.stream);
         let pure = !steps.is_empty() && steps.iter().all(|step| matches!(step, Step::Pure { .. }));
         let plan = SpreadPlan::keyed(node, pure, self.settings, &mut self.errors);
-        (self.errors.len() == before).then_some(Step::Spread(plan?))
+        (self.errors.len() == before).then_some(spread(plan?))
     }
 
     fn pure_distributed(&mut self, node: &PureDistributed) -> Option<Step> {
         let before = self.errors.len();
         self.one_for_one(&node.stream);
         let plan = SpreadPlan::pure(node, self.settings, &mut self.errors);
-        (self.errors.len() == before).then_some(Step::Spread(plan?))
+        (self.errors.len() == before).then_some(spread(plan?))
     }
 
     /// A stream that has one result for every message: of pure gadgets, and of nodes that spread pure gadgets again.
@@ -262,7 +249,7 @@ impl Planner<'_> {
         for node in &stream.nodes {
             match self.node(node) {
                 Some(Step::Pure { name, build }) => functions.push((name, build)),
-                Some(Step::Node(_) | Step::Spread(_)) => self.impure(node, reason),
+                Some(Step::Node(_)) => self.impure(node, reason),
                 None => {}
             }
         }

@@ -85,11 +85,6 @@ impl Distributors {
         }
     }
 
-    /// Whether this class takes readouts [unopened](protocol::codec::Unopened) too.
-    pub fn take_unopened(&self, class: &str) -> bool {
-        !self.own.contains_key(class) && registry::find(class).is_some_and(|entry| entry.unopened)
-    }
-
     /// The names of one's own classes, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.own.keys().map(String::as_str)

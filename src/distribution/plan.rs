@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use distributed::{Source, link::Setup};
+use distributed::link::Setup;
 use engine::{BoxError, Node, distribute::SelectorNode};
 use gadgets::{Context, registry::Build};
 use protocol::{
@@ -25,8 +25,6 @@ pub(crate) struct SpreadPlan {
     settings: Settings,
     /// All gadgets are pure: every message has exactly one result.
     one_each: bool,
-    /// Readouts may come unopened.
-    unopened: bool,
 }
 
 impl SpreadPlan {
@@ -76,10 +74,6 @@ impl SpreadPlan {
         Some(Self {
             distributor: Some(distributor?),
             one_each: pure,
-            unopened: settings
-                .distribution
-                .distributors
-                .take_unopened(&node.distributor.class),
             ..plan
         })
     }
@@ -119,19 +113,7 @@ impl SpreadPlan {
             writers: writers?,
             settings: settings.clone(),
             one_each: true,
-            unopened: true,
         })
-    }
-
-    /// Whether readouts are better left unopened on their way to this node: it only passes them on. Where there can be no
-    /// worker, the stream itself takes them, opened.
-    pub(crate) fn takes_unopened(&self) -> bool {
-        self.unopened && !matches!(self.settings.distribution.source, Source::Unset)
-    }
-
-    /// The results are passed on as they come.
-    pub(crate) fn leave_results_unopened(&mut self) {
-        self.readers = std::mem::take(&mut self.readers).unopened();
     }
 
     /// Builds the node. What each worker is told is written here, once.

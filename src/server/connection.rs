@@ -228,10 +228,7 @@ impl<R: AsyncRead + Unpin> Connection<R> {
         let plan = Plan::new(&configuration, &self.services.settings());
         let plan = plan.map_err(|errors| keep(errors.to_string())).ok();
         match (plan, readers, writers) {
-            (Some(mut plan), Some(readers), Some(writers)) => {
-                let readers = plan.pass_on(readers);
-                Ok((plan, readers, writers))
-            }
+            (Some(plan), Some(readers), Some(writers)) => Ok((plan, readers, writers)),
             _ => Err(problems.join("\n")),
         }
     }
@@ -311,9 +308,6 @@ impl<R: AsyncRead + Unpin> Connection<R> {
 
     /// The next event; also notices a graph that failed while the client is silent.
     async fn next(&mut self) -> Result<Event, Ending> {
-        if let Some(event) = self.reader.ready().map_err(broken)? {
-            return Ok(event);
-        }
         let closed = async {
             match self.graph.as_ref().and_then(|graph| graph.source.as_ref()) {
                 Some(source) => source.closed().await,

@@ -19,6 +19,9 @@ pub(crate) enum ReadError {
     Idle(Duration),
 }
 
+/// How much room is made for each read: few system calls, and little memory for an idle connection.
+const READ_SIZE: usize = 256 * 1024;
+
 pub(crate) struct Reader<R> {
     socket: R,
     pub(crate) session: Incoming,
@@ -30,18 +33,15 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         Self { socket, session, idle }
     }
 
-    /// The next event if it was read already.
-    pub(crate) fn ready(&mut self) -> Result<Option<Event>, ReadError> {
-        Ok(self.session.poll_event()?)
-    }
-
     /// The next event. Cancel-safe: what was read stays in the session.
     pub(crate) async fn next(&mut self) -> Result<Event, ReadError> {
         loop {
-            if let Some(event) = self.ready()? {
+            if let Some(event) = self.session.poll_event()? {
                 return Ok(event);
             }
+            let wanted = self.session.needed().clamp(READ_SIZE, 16 * READ_SIZE);
             let buffer = self.session.receive_buffer();
+            buffer.reserve(wanted);
             let count = timeout(self.idle, self.socket.read_buf(buffer))
                 .await
                 .map_err(|_| ReadError::Idle(self.idle))??;

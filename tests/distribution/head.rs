@@ -254,39 +254,6 @@ fn nodes_that_spread_work_stand_in_lanes_and_in_each_other() {
     }
 }
 
-/// A node that spreads readouts in one that does, and a gadget that works on them behind both.
-#[test]
-fn readouts_that_were_passed_on_are_opened_for_the_gadget_behind() {
-    let inner = PASS_ON.split_once("<stream>").unwrap().1;
-    let inner = inner.split_once("</stream>").unwrap().0;
-    let spread = inner.replace("puredistributed", "distributed").replace(
-        "<purestream/>",
-        &format!("<distributor><classname>AcquisitionDistributor</classname></distributor><stream>{inner}</stream>"),
-    );
-    let behind = format!("{spread}<gadget><classname>RemoveROOversamplingGadget</classname></gadget>");
-    let text = PASS_ON.replace(inner, &behind);
-    let measurement = Measurement::new(32, 2, 1);
-    let bytes = measurement.complete(measurement.preamble_with_text(&text));
-    let expected = alone(&bytes);
-    assert!(
-        expected.len() > 1000 && expected.len() < bytes.len() * 3 / 4,
-        "it halves what it gets"
-    );
-    let far = Server::start();
-    let near = Server::head(&[far.address], &[]);
-    // The second one fails the outer node and serves the inner one, which then stands in the head itself.
-    let wicked = Wicked::new(far.address, |link| match link {
-        0 => Deed::cut(Moment::Sent(3)),
-        _ => Deed::Pass,
-    });
-    for worker in [near.address, wicked.address] {
-        let head = Server::head(&[worker], &[]);
-        assert!(exchange(head.address, &bytes) == expected, "{}", head.process.said());
-    }
-    assert_eq!(wicked.done(), 1);
-    assert!(wicked.connections() > 1, "the inner node has a worker");
-}
-
 #[test]
 fn a_worker_that_closes_before_it_was_given_all_is_not_believed() {
     let worker = Server::start();

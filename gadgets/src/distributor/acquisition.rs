@@ -1,9 +1,9 @@
 //! Readouts by one of their counters.
 
 use engine::{BoxError, Selector, distribute::Chosen};
-use protocol::acquisition::EncodingCounters;
+use protocol::{Acquisition, acquisition::EncodingCounters};
 
-use crate::{Context, flow::Readout, properties::PropertyValue, registry::Configured};
+use crate::{Context, properties::PropertyValue, registry::Configured};
 
 crate::properties! {
     /// Properties of `AcquisitionDistributor`.
@@ -107,10 +107,10 @@ impl Configured for AcquisitionDistributor {
 }
 
 impl Selector for AcquisitionDistributor {
-    type In = Readout;
+    type In = Acquisition;
     type Key = u64;
 
-    fn select(&mut self, readout: Readout) -> Result<Chosen<u64, Readout>, BoxError> {
-        Ok(vec![(u64::from(self.counter.of(&readout.counters)), readout)])
+    fn select(&mut self, readout: Acquisition) -> Result<Chosen<u64, Acquisition>, BoxError> {
+        Ok(vec![(u64::from(self.counter.of(&readout.header.idx)), readout)])
     }
 }

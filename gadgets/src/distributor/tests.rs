@@ -1,11 +1,8 @@
 use engine::{Message, SelectorNode};
 use ndarray::{Array2, ArrayD, IxDyn};
 use protocol::{
-    Acquisition, AcquisitionHeader, BufferedData, IsmrmrdHeader, Limits, ReconBit, ReconData, SamplingDescription,
-    acquisition::EncodingCounters,
-    codec::{Readers, Unopened, Writers},
+    Acquisition, BufferedData, IsmrmrdHeader, ReconBit, ReconData, SamplingDescription, acquisition::EncodingCounters,
     configuration::Component,
-    session::{Event, Incoming, Outgoing},
 };
 
 use super::*;
@@ -63,27 +60,6 @@ fn the_slice_is_what_is_taken_unless_told() {
     let mut distributor = build("AcquisitionDistributor", &[]).unwrap();
     assert_eq!(keys(&mut distributor, readout(|c| c.slice = 3)).unwrap(), [3]);
     assert!(keys(&mut distributor, Message::new(7_u8)).is_none());
-}
-
-#[test]
-fn readouts_need_not_be_opened_for_that() {
-    let mut out = Outgoing::new(Writers::standard());
-    let mut sent = Acquisition::new(Array2::default((2, 8)));
-    sent.header.idx.slice = 5;
-    out.message(&sent, "").unwrap();
-    let mut incoming = Incoming::client(Limits::default(), Readers::standard().unopened());
-    incoming.handle_bytes(out.buffer());
-    let Ok(Some(Event::Message(payload))) = incoming.poll_event() else {
-        panic!("a message")
-    };
-    let message = Message::from_parts(payload.value, payload.type_name, payload.weight);
-    assert!(message.is::<Unopened<AcquisitionHeader>>());
-    let mut distributor = build("AcquisitionDistributor", &[]).unwrap();
-    let selected = distributor.select(message).unwrap().unwrap();
-    assert_eq!(selected[0].0, 5);
-    assert!(selected[0].1.is::<Unopened<AcquisitionHeader>>());
-    let unopened = |class| registry::find(class).unwrap().unopened;
-    assert!(unopened("AcquisitionDistributor") && !unopened("BufferDistributor"));
 }
 
 #[test]

@@ -4,17 +4,14 @@
 //! decoder of it in Rust, and this crate has no C code and no unsafe code). A length of 32 bits comes before them. The
 //! flag is cleared when they are read.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use ndarray::Array2;
 use num_complex::Complex32;
 
 use super::{
-    Codec, Decoder, ErasedCodec,
+    Codec, Decoder,
     nhlbi::{self, Precision},
     put_samples, size16, take_samples,
-    unopened::UnopenedAcquisitionCodec,
 };
 use crate::{
     Acquisition, AcquisitionHeader,
@@ -37,11 +34,6 @@ pub(super) fn trajectory_count(header: &AcquisitionHeader) -> u64 {
 
 pub(super) fn sample_count(header: &AcquisitionHeader) -> u64 {
     u64::from(header.active_channels) * u64::from(header.number_of_samples)
-}
-
-/// Bytes of the trajectory and of samples that are not compressed.
-pub(super) fn data_bytes(header: &AcquisitionHeader) -> u64 {
-    trajectory_count(header) * 4 + sample_count(header) * 8
 }
 
 pub(super) fn trajectory(
@@ -91,38 +83,33 @@ pub(super) fn header(acquisition: &Acquisition) -> Result<AcquisitionHeader, Enc
     Ok(header)
 }
 
-/// What follows the header.
-pub(super) fn data(mut header: AcquisitionHeader, decoder: &mut Decoder<'_>) -> Result<Acquisition, Failure> {
-    let trajectory_bytes = trajectory_count(&header) * 4;
-    if header.is_flag_set(flag::COMPRESSION1) {
-        let reason = "ZFP compression (flag 53) is not supported; send NHLBI compression (flag 54) or none";
-        return Err(decoder.malformed("the samples", reason));
-    }
-    if header.is_flag_set(flag::COMPRESSION2) {
-        decoder.require(trajectory_bytes + 4)?;
-        let trajectory = trajectory(&header, decoder)?;
-        let data = compressed_samples(&header, decoder)?;
-        header.clear_flag(flag::COMPRESSION2);
-        return Ok(Acquisition {
-            header,
-            data,
-            trajectory,
-        });
-    }
-    decoder.require(data_bytes(&header))?;
-    Ok(Acquisition {
-        trajectory: trajectory(&header, decoder)?,
-        data: samples(&header, decoder)?,
-        header,
-    })
-}
-
 impl Codec for AcquisitionCodec {
     type Value = Acquisition;
 
     fn decode(&self, decoder: &mut Decoder<'_>) -> Result<Acquisition, Failure> {
-        let header = decoder.record()?;
-        data(header, decoder)
+        let mut header: AcquisitionHeader = decoder.record()?;
+        let trajectory_bytes = trajectory_count(&header) * 4;
+        if header.is_flag_set(flag::COMPRESSION1) {
+            let reason = "ZFP compression (flag 53) is not supported; send NHLBI compression (flag 54) or none";
+            return Err(decoder.malformed("the samples", reason));
+        }
+        if header.is_flag_set(flag::COMPRESSION2) {
+            decoder.require(trajectory_bytes + 4)?;
+            let trajectory = trajectory(&header, decoder)?;
+            let data = compressed_samples(&header, decoder)?;
+            header.clear_flag(flag::COMPRESSION2);
+            return Ok(Acquisition {
+                header,
+                data,
+                trajectory,
+            });
+        }
+        decoder.require(trajectory_bytes + sample_count(&header) * 8)?;
+        Ok(Acquisition {
+            trajectory: trajectory(&header, decoder)?,
+            data: samples(&header, decoder)?,
+            header,
+        })
     }
 
     fn encode(&self, acquisition: &Acquisition, out: &mut Vec<u8>) -> Result<(), EncodeError> {
@@ -149,7 +136,7 @@ impl Codec for AcquisitionCodec {
 
     fn encode_taking(&self, acquisition: &mut Acquisition, out: &mut Vec<u8>) -> Result<Bytes, EncodeError> {
         if self.compression.is_some() {
-            Codec::encode(self, acquisition, out)?;
+            self.encode(acquisition, out)?;
             return Ok(Bytes::new());
         }
         put_head(&header(acquisition)?, acquisition, out);
@@ -158,10 +145,6 @@ impl Codec for AcquisitionCodec {
 
     fn weight(&self, acquisition: &Acquisition) -> usize {
         acquisition.weight()
-    }
-
-    fn unopened(&self) -> Option<Arc<dyn ErasedCodec>> {
-        Some(Arc::new(UnopenedAcquisitionCodec))
     }
 }
 

@@ -4,10 +4,10 @@ use std::{any::Any, fmt, sync::Arc};
 
 use bytes::Bytes;
 
-use super::{AcquisitionCodec, Codecs, ErasedCodec, Payload, Precision, table::Entry};
+use super::{AcquisitionCodec, Codecs, ErasedCodec, Precision, table::Entry};
 use crate::{
     configuration::{Configuration, Endpoint, Position},
-    error::{EncodeError, Failure},
+    error::EncodeError,
     message_id,
 };
 
@@ -108,17 +108,6 @@ impl Readers {
         }
     }
 
-    /// The same readers, but messages that can be passed on without being opened stay so: see
-    /// [`Unopened`](super::Unopened).
-    pub fn unopened(mut self) -> Self {
-        for (_, codec) in &mut self.by_id {
-            if let Some(unopened) = codec.unopened() {
-                *codec = unopened;
-            }
-        }
-        self
-    }
-
     /// The codec for a message.
     pub fn get(&self, id: u16) -> Option<&dyn ErasedCodec> {
         let at = self.by_id.binary_search_by_key(&id, |(known, _)| *known).ok()?;
@@ -150,9 +139,12 @@ impl Writers {
 
     /// Writers for everything in the table.
     pub fn all(codecs: &Codecs) -> Self {
-        let mut writers = Self::none();
-        codecs.entries().iter().for_each(|entry| writers.push(entry));
-        writers
+        let in_order = codecs
+            .entries()
+            .iter()
+            .map(|entry| (entry.id, entry.codec.clone()))
+            .collect();
+        Self { in_order }
     }
 
     /// The writers that a configuration lists.
@@ -166,7 +158,7 @@ impl Writers {
         let mut errors = Vec::new();
         for endpoint in endpoints {
             match codecs.writer(&endpoint.class) {
-                Some(entry) => writers.push(entry),
+                Some(entry) => writers.in_order.push((entry.id, entry.codec.clone())),
                 None => errors.push(EndpointError {
                     kind: unknown("writer", endpoint.class.clone(), codecs, |entry| &entry.writers),
                     position: endpoint.position,
@@ -174,13 +166,6 @@ impl Writers {
             }
         }
         if errors.is_empty() { Ok(writers) } else { Err(errors) }
-    }
-
-    /// Adds a writer, for what was not opened as well.
-    fn push(&mut self, entry: &Entry) {
-        self.in_order.push((entry.id, entry.codec.clone()));
-        self.in_order
-            .extend(entry.codec.unopened().map(|unopened| (entry.id, unopened)));
     }
 
     /// The same writers, but readouts go out compressed.
@@ -195,11 +180,6 @@ impl Writers {
     /// Whether a writer takes this value.
     pub fn accepts(&self, value: &dyn Any) -> bool {
         self.in_order.iter().any(|(_, codec)| codec.accepts(value))
-    }
-
-    /// Decodes a value that was left [`Unopened`](super::Unopened); `None` when it is none of these.
-    pub fn open(&self, value: &dyn Any) -> Option<Result<Payload, Failure>> {
-        self.in_order.iter().find_map(|(_, codec)| codec.open(value))
     }
 
     /// What [`Self::encode`] would say where no writer takes this value.
@@ -220,16 +200,11 @@ impl Writers {
         numbered(*id, out, |out| codec.encode_taking(value, out))
     }
 
-    /// The writers that a configuration could name.
-    fn opened(&self) -> impl Iterator<Item = &(u16, Arc<dyn ErasedCodec>)> {
-        self.in_order.iter().filter(|(_, codec)| !codec.keeps_body())
-    }
-
     fn writer(&self, value: &dyn Any, type_name: &str) -> Result<&(u16, Arc<dyn ErasedCodec>), EncodeError> {
         let writer = self.in_order.iter().find(|(_, codec)| codec.accepts(value));
         writer.ok_or_else(|| EncodeError::NoWriter {
             type_name: type_name.to_owned(),
-            known: self.opened().map(|(_, codec)| codec.type_name()).collect(),
+            known: self.in_order.iter().map(|(_, codec)| codec.type_name()).collect(),
         })
     }
 }
@@ -267,7 +242,7 @@ impl fmt::Debug for Readers {
 
 impl fmt::Debug for Writers {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let entries = self.opened().map(|(id, codec)| (id, codec.type_name()));
+        let entries = self.in_order.iter().map(|(id, codec)| (id, codec.type_name()));
         formatter.debug_map().entries(entries).finish()
     }
 }

@@ -18,13 +18,9 @@ mod sample;
 mod serde;
 mod table;
 mod text;
-mod unopened;
 mod waveform;
 
-use std::{
-    any::{Any, type_name},
-    sync::Arc,
-};
+use std::any::{Any, type_name};
 
 use bytes::Bytes;
 
@@ -44,7 +40,6 @@ pub use self::{
     serde::{SERDE_BYTES, SerdeCodec},
     table::{Codecs, RegistrationError},
     text::TextCodec,
-    unopened::Unopened,
     waveform::WaveformCodec,
 };
 pub use crate::error::{EncodeError, Failure, Fault};
@@ -109,11 +104,6 @@ pub trait Codec: Send + Sync + 'static {
     fn weight(&self, value: &Self::Value) -> usize {
         size_of_val(value)
     }
-
-    /// The codec of the same message for those who only pass it on, if there is one: see [`Unopened`].
-    fn unopened(&self) -> Option<Arc<dyn ErasedCodec>> {
-        None
-    }
 }
 
 /// A codec with its type erased. Implement [`Codec`] instead, unless one message carries several types.
@@ -132,20 +122,6 @@ pub trait ErasedCodec: Send + Sync {
     fn encode_taking(&self, value: &mut dyn Any, out: &mut Vec<u8>) -> Result<Bytes, EncodeError> {
         self.encode(value, out)?;
         Ok(Bytes::new())
-    }
-    /// The codec of the same message for those who only pass it on, if there is one: see [`Unopened`].
-    fn unopened(&self) -> Option<Arc<dyn ErasedCodec>> {
-        None
-    }
-    /// Whether its values keep the bytes they came with.
-    fn keeps_body(&self) -> bool {
-        false
-    }
-    /// Gives a value that was just decoded the bytes it came with, where its codec [keeps](Self::keeps_body) them.
-    fn keep_body(&self, _value: &mut dyn Any, _body: Bytes) {}
-    /// Decodes the bytes that a value of its type kept; `None` where values keep none.
-    fn open(&self, _value: &dyn Any) -> Option<Result<Payload, Failure>> {
-        None
     }
 }
 
@@ -180,10 +156,6 @@ impl<C: Codec> ErasedCodec for C {
             Some(value) => Codec::encode_taking(self, value, out),
             None => Err(another_type::<C::Value>()),
         }
-    }
-
-    fn unopened(&self) -> Option<Arc<dyn ErasedCodec>> {
-        Codec::unopened(self)
     }
 }
 

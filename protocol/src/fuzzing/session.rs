@@ -20,32 +20,7 @@ pub struct Transcript {
 }
 
 /// Hands `bytes` to a session in chunks of the lengths that `chunk` gives, and writes down what comes out.
-pub fn transcript(incoming: Incoming, bytes: &[u8], chunk: impl FnMut() -> usize) -> Transcript {
-    drive(incoming, bytes, chunk, |incoming, bytes| {
-        incoming.handle_bytes(bytes);
-        bytes.len()
-    })
-}
-
-/// As [`transcript`], but as a socket gives bytes: into the session's own buffer, as many as there is room for.
-pub(super) fn received(incoming: Incoming, bytes: &[u8], chunk: impl FnMut() -> usize) -> Transcript {
-    drive(incoming, bytes, chunk, |incoming, bytes| {
-        let buffer = incoming.receive_buffer();
-        let room = buffer.capacity() - buffer.len();
-        assert!(room > 0, "no room to read into");
-        let taken = bytes.len().min(room);
-        buffer.extend_from_slice(&bytes[..taken]);
-        taken
-    })
-}
-
-/// `give` hands over some of the bytes and tells how many.
-fn drive(
-    mut incoming: Incoming,
-    bytes: &[u8],
-    mut chunk: impl FnMut() -> usize,
-    give: impl Fn(&mut Incoming, &[u8]) -> usize,
-) -> Transcript {
+pub fn transcript(mut incoming: Incoming, bytes: &[u8], mut chunk: impl FnMut() -> usize) -> Transcript {
     let mut out = Outgoing::new(WRITERS.clone());
     let mut transcript = Transcript::default();
     let mut rest = bytes;
@@ -61,8 +36,9 @@ fn drive(
             }
             Ok(None) if rest.is_empty() => incoming.handle_end(),
             Ok(None) => {
-                let given = give(&mut incoming, &rest[..chunk().clamp(1, rest.len())]);
-                rest = &rest[given..];
+                let (now, later) = rest.split_at(chunk().clamp(1, rest.len()));
+                incoming.handle_bytes(now);
+                rest = later;
             }
             Err(error) => {
                 transcript.error = Some(error);

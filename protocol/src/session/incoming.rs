@@ -1,6 +1,6 @@
 //! The receiving half of a connection.
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BytesMut};
 
 use super::{Event, control};
 use crate::{
@@ -12,15 +12,6 @@ use crate::{
 
 /// Room the driver finds in the receive buffer: one call of the operating system can take so much.
 const ROOM: usize = 256 << 10;
-
-/// More room than this is not made at once, whatever a message announces.
-const MOST_ROOM: usize = 16 * ROOM;
-
-/// A message that keeps its bytes and has so many gets a buffer of its own; smaller ones are copied out of a common one.
-const LARGE: usize = 16 << 10;
-
-/// Room for the beginning of the next message behind a large one: enough to learn the size of a readout.
-const AHEAD: usize = 512;
 
 /// The receiving half of a connection: bytes in, events out.
 ///
@@ -35,10 +26,6 @@ pub struct Incoming {
     limits: Limits,
     readers: Readers,
     buffer: BytesMut,
-    /// The message before was large and kept its bytes: the next is read into a buffer of its own.
-    alone: bool,
-    /// The buffer was made for the message at its front.
-    fresh: bool,
     /// The place of the buffer's first byte in the connection.
     offset: u64,
     /// Bytes the buffer must hold before the message at its front is worth another look.
@@ -89,8 +76,6 @@ impl Incoming {
             limits,
             readers,
             buffer: BytesMut::new(),
-            alone: false,
-            fresh: false,
             offset: 0,
             needed: ID,
             progress: Progress::default(),
@@ -105,22 +90,11 @@ impl Incoming {
         self.readers = readers;
     }
 
-    /// The buffer to read into, with room for 64 KiB at least and 4 MiB at most, whatever a message announces. Where large
-    /// messages keep their bytes (see [`Unopened`](crate::codec::Unopened)), with room for one of them.
+    /// The buffer to read into, with room for at least 64 KiB. It grows with what has arrived, never with what a
+    /// message announces.
     pub fn receive_buffer(&mut self) -> &mut BytesMut {
-        let missing = self.needed().min(MOST_ROOM);
-        if !self.alone {
-            // Making room may move what is there: not for every call.
-            if self.buffer.capacity() - self.buffer.len() < missing.max(ROOM / 4) {
-                self.buffer.reserve(missing.max(ROOM));
-            }
-        } else if self.fresh {
-            self.buffer.reserve(missing);
-        } else {
-            let mut own = BytesMut::with_capacity(self.buffer.len() + missing + AHEAD);
-            own.extend_from_slice(&self.buffer);
-            self.buffer = own;
-            self.fresh = true;
+        if self.buffer.capacity() - self.buffer.len() < ROOM / 4 {
+            self.buffer.reserve(ROOM);
         }
         &mut self.buffer
     }
@@ -128,7 +102,6 @@ impl Incoming {
     /// Takes in bytes that were read elsewhere.
     pub fn handle_bytes(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
-        self.fresh = false;
     }
 
     /// Takes in that no more bytes will come.
@@ -163,8 +136,8 @@ impl Incoming {
             return Ok(self.end());
         }
         match self.next_event() {
-            Ok((mut event, length)) => {
-                self.let_go(&mut event, length);
+            Ok((event, length)) => {
+                self.buffer.advance(length);
                 self.offset += length as u64;
                 self.needed = ID;
                 self.progress.clear();
@@ -181,33 +154,6 @@ impl Incoming {
                 Err(Error { kind, offset })
             }
         }
-    }
-
-    /// Takes the message at the front out of the buffer. A value that keeps its bytes gets them: with the memory they
-    /// lie in where nothing else does, so that what is kept holds little more memory than it says.
-    fn let_go(&mut self, event: &mut Event, length: usize) {
-        let reader = self.next_id().and_then(|id| self.readers.get(id));
-        match (event, reader) {
-            (Event::Message(payload), Some(reader)) if reader.keeps_body() => {
-                let message = if self.fresh && length >= LARGE {
-                    let rest = BytesMut::from(&self.buffer[length..]);
-                    let mut message = std::mem::replace(&mut self.buffer, rest);
-                    message.truncate(length);
-                    message.freeze()
-                } else {
-                    let message = Bytes::copy_from_slice(&self.buffer[..length]);
-                    self.buffer.advance(length);
-                    message
-                };
-                reader.keep_body(&mut *payload.value, message.slice(ID..));
-                self.alone = length >= LARGE;
-            }
-            _ => {
-                self.buffer.advance(length);
-                self.alone = false;
-            }
-        }
-        self.fresh = false;
     }
 
     fn end(&mut self) -> Option<Event> {

@@ -10,7 +10,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
-use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::sync::mpsc;
 
 use super::{Distribute, DistributeError, Event, Failure, Selector, replay::Replay, roster::Roster};
 use crate::{BoxError, Error, Gadget, Input, Interrupted, Output, crew::Crew, link::AnyWorker, place::Place};
@@ -201,15 +201,12 @@ where
                 self.queues.entry(key).or_insert(queue)
             }
         };
-        let message = match queue.try_send(message) {
-            Ok(()) => return Ok(()),
-            Err(TrySendError::Full(message) | TrySendError::Closed(message)) => message,
-        };
+        let sent = queue.send(message);
         tokio::select! {
             biased;
             error = self.crew.failure() => Err(error.into()),
             // A lane that is over early is either a failure, which comes out above, or wants no more.
-            _ = queue.send(message) => Ok(()),
+            _ = sent => Ok(()),
         }
     }
 
