@@ -19,6 +19,7 @@ macro_rules! golden {
 mod cartesian;
 mod dependencies;
 mod golden;
+mod last_bit;
 mod measures;
 mod noise;
 mod piped;
