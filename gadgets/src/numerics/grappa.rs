@@ -18,6 +18,7 @@ use super::{
     frames::Extent,
     kernel::{Kernel, Phases},
     linear::NormalEquations,
+    vectors::{Split, Vectorised},
 };
 
 /// What is fitted, and how.
@@ -158,14 +159,15 @@ pub fn unmixing(kernel: &Kernel, maps: &[Complex32], extent: Extent, acceleratio
         .par_chunks_mut(volume.max(1))
         .enumerate()
         .for_each(|(src, coefficients)| {
-            for (dst, map) in maps.chunks_exact(volume).enumerate() {
-                kernel.accumulate(src, dst, &phases, extent, |at, line| {
-                    let sums = coefficients[at..][..line.len()].iter_mut();
-                    for ((sum, factor), map) in sums.zip(line).zip(&map[at..]) {
-                        *sum += factor * map.conj();
-                    }
-                });
-            }
+            let of = UnmixingOf {
+                kernel,
+                phases: &phases,
+                maps,
+                extent,
+                src,
+                coefficients,
+            };
+            of.vectorised();
         });
     let scale = 1.0 / acceleration.max(1) as f32;
     let mut gfactor = vec![0.0; volume];
@@ -177,6 +179,41 @@ pub fn unmixing(kernel: &Kernel, maps: &[Complex32], extent: Extent, acceleratio
     }
     gfactor.iter_mut().for_each(|sum| *sum = sum.sqrt() * scale);
     Unmixing { coefficients, gfactor }
+}
+
+/// The unmixing coefficients of the channel `src`.
+struct UnmixingOf<'a> {
+    kernel: &'a Kernel,
+    phases: &'a Phases,
+    /// `[dst, volume]`.
+    maps: &'a [Complex32],
+    extent: Extent,
+    src: usize,
+    coefficients: &'a mut [Complex32],
+}
+
+impl Vectorised for UnmixingOf<'_> {
+    type Result = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let volume = self.coefficients.len();
+        let mut sums = Split::filled(0.0, volume);
+        for (dst, map) in self.maps.chunks_exact(volume).enumerate() {
+            self.kernel
+                .accumulate(self.src, dst, self.phases, self.extent, |at, line| {
+                    let sums = sums.re[at..].iter_mut().zip(&mut sums.im[at..]);
+                    let factors = line.re.iter().zip(&line.im);
+                    for (((re, im), (a, b)), map) in sums.zip(factors).zip(&map[at..]) {
+                        *re += a * map.re + b * map.im;
+                        *im += b * map.re - a * map.im;
+                    }
+                });
+        }
+        for (coefficient, sum) in self.coefficients.iter_mut().zip(sums.numbers()) {
+            *coefficient = sum;
+        }
+    }
 }
 
 /// The combined image: the sum over channels of aliased image `[src, volume]` times coefficient. Channels of the image

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use num_complex::{Complex32, Complex64};
 
-use super::frames::Extent;
+use super::{frames::Extent, vectors::Split};
 
 /// A kernel of few taps: channel `dst` at position `k` takes channel `src` at `k - t` with the weight at the offset `t`.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,9 +39,9 @@ impl Kernel {
     /// The kernel in the image: the factor with which the image of channel `src` goes into that of channel `dst`,
     /// `[E2, E1, RO]`.
     pub fn in_image(&self, src: usize, dst: usize, extent: Extent) -> Vec<Complex32> {
-        let mut result = vec![Complex32::ZERO; extent.volume()];
-        self.accumulate(src, dst, &Phases::new(self, extent), extent, |at, line| {
-            result[at..][..line.len()].copy_from_slice(line);
+        let mut result = Vec::with_capacity(extent.volume());
+        self.accumulate(src, dst, &Phases::new(self, extent), extent, |_, line| {
+            result.extend(line.numbers());
         });
         result
     }
@@ -49,44 +49,51 @@ impl Kernel {
     /// Hands the kernel in the image to `take`, line by line with the index of the line's first pixel.
     ///
     /// One dimension after the other: taps of a line, then of a partition, then of the volume.
+    #[inline(always)]
     pub(super) fn accumulate(
         &self,
         src: usize,
         dst: usize,
         phases: &Phases,
         extent: Extent,
-        mut take: impl FnMut(usize, &[Complex32]),
+        mut take: impl FnMut(usize, &Split<f32>),
     ) {
         let Extent { ro, e1, e2 } = extent;
         let [n0, n1, n2] = self.offsets.each_ref().map(Range::len);
-        let mut along_readout = vec![Complex32::ZERO; n2 * n1 * ro];
-        for (line, taps) in along_readout
-            .chunks_exact_mut(ro)
-            .zip(self.of_pair(src, dst).chunks_exact(n0))
-        {
-            sum_of_products(line, taps.iter().copied().zip(phases.readout.chunks_exact(ro)));
+        let of_pair = self.of_pair(src, dst);
+        let mut along_readout = Split::filled(0.0, n2 * n1 * ro);
+        for (line, taps) in of_pair.chunks_exact(n0).enumerate() {
+            let line = line * ro..(line + 1) * ro;
+            for (tap, factor) in taps.iter().enumerate() {
+                along_readout.add_product(line.clone(), *factor, &phases.readout, tap * ro);
+            }
         }
         // A kernel that takes measured lines only has every second (third, ...) tap at zero.
         let zero = |t1: usize| {
-            let lines = self.of_pair(src, dst).chunks_exact(n0).skip(t1).step_by(n1);
+            let lines = of_pair.chunks_exact(n0).skip(t1).step_by(n1);
             lines.flatten().all(|tap| *tap == Complex32::ZERO)
         };
         let used: Vec<usize> = (0..n1).filter(|&t1| !zero(t1)).collect();
-        let mut partition = vec![Complex32::ZERO; n1 * ro];
-        let mut line = vec![Complex32::ZERO; ro];
+        let mut partition = Split::filled(0.0, n1 * ro);
+        let mut line = Split::filled(0.0, ro);
         for z in 0..e2 {
-            let taps = phases.e2[z * n2..][..n2].iter().copied();
-            sum_of_products(&mut partition, taps.zip(along_readout.chunks_exact(n1 * ro)));
+            partition.fill(0.0);
+            for (tap, factor) in phases.e2[z * n2..][..n2].iter().enumerate() {
+                partition.add_product(0..n1 * ro, *factor, &along_readout, tap * n1 * ro);
+            }
             for y in 0..e1 {
                 let factors = &phases.e1[y * n1..][..n1];
-                let taps = used.iter().map(|&t1| (factors[t1], &partition[t1 * ro..][..ro]));
-                sum_of_products(&mut line, taps);
+                line.fill(0.0);
+                for &tap in &used {
+                    line.add_product(0..ro, factors[tap], &partition, tap * ro);
+                }
                 take((z * e1 + y) * ro, &line);
             }
         }
     }
 
     /// The kernel in the image at the readout position `x`: `[E2, E1]` into `plane`.
+    #[inline(always)]
     pub(super) fn plane(
         &self,
         src: usize,
@@ -102,8 +109,8 @@ impl Kernel {
             .chunks_exact(n0)
             .map(|taps| {
                 taps.iter()
-                    .zip(phases.readout[x..].iter().step_by(extent.ro))
-                    .map(|(v, p)| v * p)
+                    .enumerate()
+                    .map(|(tap, v)| v * phases.readout.number(tap * extent.ro + x))
                     .sum()
             })
             .collect();
@@ -118,6 +125,7 @@ impl Kernel {
     }
 }
 
+#[inline(always)]
 fn sum_of_products<'a>(sum: &mut [Complex32], terms: impl Iterator<Item = (Complex32, &'a [Complex32])>) {
     sum.fill(Complex32::ZERO);
     for (factor, values) in terms {
@@ -130,7 +138,7 @@ fn sum_of_products<'a>(sum: &mut [Complex32], terms: impl Iterator<Item = (Compl
 /// `exp(2 pi i t (x - n / 2) / n)` for the taps `t` and positions `x` of each dimension.
 pub(super) struct Phases {
     /// `[taps, RO]`.
-    readout: Vec<Complex32>,
+    readout: Split<f32>,
     /// `[E1, taps]`.
     e1: Vec<Complex32>,
     /// `[taps, E1]`.
@@ -158,7 +166,7 @@ impl Phases {
         };
         let [t0, t1, t2] = &kernel.offsets;
         Self {
-            readout: by_tap(t0, extent.ro),
+            readout: Split::of(&by_tap(t0, extent.ro)),
             e1: by_position(t1, extent.e1),
             e1_by_tap: by_tap(t1, extent.e1),
             e2: by_position(t2, extent.e2),

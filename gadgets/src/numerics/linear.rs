@@ -9,6 +9,8 @@ use faer::{
 };
 use num_complex::{Complex32, Complex64};
 
+use super::vectors::Vectorised;
+
 /// So many rows are summed in single precision, the sums of them in double: a g-factor map shows the rounding of long sums,
 /// in those combinations of channels that the data hardly determine.
 const SINGLE: usize = 32;
@@ -70,13 +72,8 @@ impl NormalEquations {
                 Complex32::ONE,
                 Par::Seq,
             );
-            for (sums, sum) in [(&mut self.left, &left), (&mut self.right, &right)] {
-                for (sums, sum) in sums.col_iter_mut().zip(sum.col_iter()) {
-                    for (total, part) in sums.iter_mut().zip(sum.iter()) {
-                        *total += Complex64::new(part.re.into(), part.im.into());
-                    }
-                }
-            }
+            Add(&mut self.left, &left).vectorised();
+            Add(&mut self.right, &right).vectorised();
         }
     }
 
@@ -113,6 +110,25 @@ impl NormalEquations {
         match result.iter().all(|z| z.is_finite()) {
             true => Ok(result),
             false => Err(Unsolvable),
+        }
+    }
+}
+
+/// Adds to the totals.
+struct Add<'a>(&'a mut Mat<Complex64>, &'a Mat<Complex32>);
+
+impl Vectorised for Add<'_> {
+    type Result = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self(totals, sums) = self;
+        for column in 0..sums.ncols() {
+            let (totals, sums) = (totals.col_as_slice_mut(column), sums.col_as_slice(column));
+            for (total, sum) in totals.iter_mut().zip(sums) {
+                total.re += f64::from(sum.re);
+                total.im += f64::from(sum.im);
+            }
         }
     }
 }

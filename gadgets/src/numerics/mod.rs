@@ -14,5 +14,6 @@ pub mod linear;
 pub mod pocs;
 pub mod resize;
 pub mod spirit;
+mod vectors;
 
 pub use calibration::CalibrationError;

@@ -8,8 +8,12 @@
 //! Source: M. Lustig, J. Pauly, "SPIRiT: iterative self-consistent parallel imaging reconstruction from arbitrary k-space",
 //! Magn Reson Med 64:457 (2010).
 
+mod operator;
+
 use num_complex::Complex32;
 use rayon::prelude::*;
+
+use operator::{At, NormalOperator, Scratch};
 
 use super::{
     calibration::{self, CalibrationError, Lines},
@@ -17,6 +21,7 @@ use super::{
     frames::Extent,
     kernel::{Kernel, Phases},
     linear::NormalEquations,
+    vectors::Vectorised,
 };
 
 /// How the kernel is fitted.
@@ -131,7 +136,15 @@ pub fn reconstruct(kspace: &mut [Complex32], kernel: &Kernel, extent: Extent, st
     transpose(kspace, channels * plane, extent.ro, &mut by_position);
     if missing.contains(&true) && !missing.iter().all(|missing| *missing) {
         let phases = Phases::new(kernel, extent);
-        let normal = |x: usize| NormalOperator::at(kernel, &phases, extent, x);
+        let normal = |x: usize| {
+            let at = At {
+                kernel,
+                phases: &phases,
+                extent,
+                x,
+            };
+            at.vectorised()
+        };
         let size = channels * plane;
         if extent.e2 > 1 {
             // Volumes: every readout position is a problem of its own, and its operator is made when its turn comes.
@@ -169,72 +182,21 @@ fn transpose(data: &[Complex32], rows: usize, columns: usize, result: &mut [Comp
         });
 }
 
-/// `K^H K` at one readout position, K being the kernel minus the identity, in the image.
-struct NormalOperator {
-    shape: [usize; 2],
-    channels: usize,
-    /// `[channel made, channel taken, E2, E1]`.
-    matrix: Vec<Complex32>,
-}
-
-impl NormalOperator {
-    fn at(kernel: &Kernel, phases: &Phases, extent: Extent, x: usize) -> Self {
-        let (channels, plane) = (kernel.src, extent.e1 * extent.e2);
-        // [dst, src]
-        let mut values = vec![Complex32::ZERO; channels * channels * plane];
-        for (index, values) in values.chunks_exact_mut(plane).enumerate() {
-            kernel.plane(index % channels, index / channels, phases, extent, x, values);
-        }
-        let mut matrix = vec![Complex32::ZERO; channels * channels * plane];
-        let of = |dst: usize, src: usize| &values[(dst * channels + src) * plane..][..plane];
-        for (index, sum) in matrix.chunks_exact_mut(plane).enumerate() {
-            let (made, taken) = (index / channels, index % channels);
-            for dst in 0..channels {
-                for ((sum, a), b) in sum.iter_mut().zip(of(dst, made)).zip(of(dst, taken)) {
-                    *sum += a.conj() * b;
-                }
-            }
-        }
-        Self {
-            shape: [extent.e2, extent.e1],
-            channels,
-            matrix,
-        }
-    }
-
-    /// Applies it to `k`, `[channels, E2, E1]` in k-space.
-    fn apply(&self, k: &[Complex32], result: &mut [Complex32], image: &mut Vec<Complex32>) {
-        let plane = self.shape[0] * self.shape[1];
-        image.clear();
-        image.extend_from_slice(k);
-        fft::centred(image, &self.shape, Direction::Inverse);
-        result.fill(Complex32::ZERO);
-        let rows = self.matrix.chunks_exact(self.channels * plane);
-        for (sum, row) in result.chunks_exact_mut(plane).zip(rows) {
-            for (factors, image) in row.chunks_exact(plane).zip(image.chunks_exact(plane)) {
-                for ((sum, factor), pixel) in sum.iter_mut().zip(factors).zip(image) {
-                    *sum += factor * pixel;
-                }
-            }
-        }
-        fft::centred(result, &self.shape, Direction::Forward);
-    }
-}
-
 /// Fills the missing lines of `data` (`[readout position, channel, line]`, an operator for each position).
 ///
 /// Conjugate gradients on the normal equations; in exact arithmetic the iterates are those of LSQR, and so is the rule to
 /// stop: the quantities it needs follow from the coefficients.
 fn solve(operators: &[NormalOperator], data: &mut [Complex32], missing: &[bool], stopping: Stopping) {
     let size = data.len() / operators.len().max(1);
+    let scratch = || Scratch::new(size, missing.len());
     // Of K^H K applied to `source`, what belongs to missing lines; returns the product of source and all of it.
     let apply = |source: &[Complex32], result: &mut [Complex32]| -> f64 {
         let parts: Vec<f64> = operators
             .par_iter()
             .zip(source.par_chunks_exact(size))
             .zip(result.par_chunks_exact_mut(size))
-            .map_init(Vec::new, |image, ((operator, source), result)| {
-                operator.apply(source, result, image);
+            .map_init(scratch, |scratch, ((operator, source), result)| {
+                operator.apply(source, result, scratch);
                 let product = dot(source, result);
                 for channel in result.chunks_exact_mut(missing.len()) {
                     let kept = channel.iter_mut().zip(missing).filter(|(_, missing)| !**missing);

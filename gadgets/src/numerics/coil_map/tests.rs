@@ -101,7 +101,8 @@ fn direct(images: &[Complex32], channels: usize, extent: Extent, window: [usize;
 
 #[test]
 fn windowed_sums_give_the_principal_component_of_every_neighbourhood() {
-    for extent in [Extent { ro: 12, e1: 21, e2: 1 }, Extent { ro: 5, e1: 9, e2: 6 }] {
+    let sizes = [[12, 21, 1], [37, 8, 1], [5, 9, 6]];
+    for extent in sizes.map(|[ro, e1, e2]| Extent { ro, e1, e2 }) {
         let (sensitivities, object) = scene(extent, 3);
         let mut images = images(&sensitivities, &object);
         for (i, pixel) in images.iter_mut().enumerate() {
