@@ -97,6 +97,7 @@ fn main() -> ExitCode {
             runtime.shutdown_background();
             return match error.downcast_ref::<ClientError>() {
                 // They are on standard error already, as they came.
+                Some(ClientError::Server(words)) if words.len() == 1 => failed("the server reported an error"),
                 Some(ClientError::Server(words)) => failed(&format!("the server reported {} errors", words.len())),
                 _ => failed(&error.to_string()),
             };
