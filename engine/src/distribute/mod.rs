@@ -59,7 +59,7 @@ pub struct DistributeLimits {
     pub failures: usize,
     /// Pure: a worker that holds the head of line for longer than this many median job times is a straggler. Default 4.
     pub straggler: u32,
-    /// The list of workers is asked for again when it is older. Default 10 s.
+    /// The list of workers is asked for again when it is older. Default 10 s; at least a millisecond.
     pub refresh: Duration,
     /// Keyed: bytes kept for a replay, over all keys. Default 512 MiB.
     pub replay_bytes: usize,
@@ -188,6 +188,8 @@ where
     /// Sets the bounds.
     pub fn limits(mut self, limits: DistributeLimits) -> Self {
         self.limits = limits;
+        // A list that is old at once would be asked for again and again, and never used.
+        self.limits.refresh = limits.refresh.max(Duration::from_millis(1));
         self
     }
 

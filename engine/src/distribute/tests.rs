@@ -1,3 +1,5 @@
+mod unreachable;
+
 use std::{
     sync::{Arc, Mutex},
     time::Duration,

@@ -83,9 +83,9 @@ where
     }
 
     pub(super) async fn run(mut self) -> Result<(), BoxError> {
-        let mut failures: Vec<Failure> = Vec::new();
+        let (mut failures, mut refused): (Vec<Failure>, Vec<Failure>) = Default::default();
         loop {
-            let (worker, local) = self.shared.choose(&failures).await?;
+            let (worker, local) = self.shared.choose(&failures, &refused).await?;
             let address = worker.address().to_owned();
             let failure = |error: &BoxError| Failure {
                 address: address.clone(),
@@ -95,7 +95,9 @@ where
                 Ok(link) => link,
                 Err(error) if local => return Err(error),
                 Err(error) => {
-                    let Failure { address, reason } = failure(&error);
+                    let failure = failure(&error);
+                    let Failure { address, reason } = failure.clone();
+                    refused.push(failure);
                     let event = Event::Refused { address, reason };
                     self.shared.lose(worker.address(), 0, &event).await;
                     continue;

@@ -94,34 +94,40 @@ impl<I: 'static, O: 'static> Shared<I, O> {
         self.roster.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A worker for a key that already failed on some; the second value says whether it is the local one.
-    async fn choose(&self, failures: &[Failure]) -> Result<(AnyWorker<I, O>, bool), DistributeError> {
+    /// A worker for a key that already failed on some, and was refused by others; the second value says whether it is
+    /// the local one. Nobody who refused is asked again, or a list that is refreshed meanwhile would bring him back for ever.
+    async fn choose(
+        &self,
+        failures: &[Failure],
+        refused: &[Failure],
+    ) -> Result<(AnyWorker<I, O>, bool), DistributeError> {
         {
             let mut lost = self.lost.lock().await;
             let listed = self.roster().listed();
             let in_turn = listed.is_none_or(|listed| listed.elapsed() >= self.settings.limits.refresh);
             if in_turn || *lost {
                 let workers = self.settings.workers.list().await;
-                self.roster().update(workers, in_turn);
+                self.roster().update(workers, in_turn, self.settings.limits.refresh);
                 *lost = false;
             }
         }
-        let failed = |worker: &AnyWorker<I, O>, _| {
+        let among = |failures: &[Failure], worker: &AnyWorker<I, O>| {
             let mut addresses = failures.iter().map(|failure| &failure.address);
             addresses.any(|address| address == worker.address())
         };
-        if let Some(worker) = self.roster().choose(failed) {
+        let tried = |worker: &AnyWorker<I, O>, _| among(failures, worker) || among(refused, worker);
+        if let Some(worker) = self.roster().choose(tried) {
             return Ok((worker, false));
         }
         if let Some(worker) = self.settings.local.clone() {
             (self.settings.observer)(&Event::Local);
             return Ok((worker, true));
         }
-        let other = self.roster().choose(|_, _| false);
+        let other = self.roster().choose(|worker, _| among(refused, worker));
         other
             .map(|worker| (worker, false))
             .ok_or_else(|| DistributeError::NoWorker {
-                failure: failures.last().cloned(),
+                failure: failures.last().or(refused.last()).cloned(),
             })
     }
 

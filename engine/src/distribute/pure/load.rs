@@ -6,6 +6,9 @@ use tokio::{sync::mpsc, task::AbortHandle, time::Instant};
 
 use crate::distribute::DistributeLimits;
 
+/// A link that is not open after so long is not counted on: another one is opened for the job that waits.
+const CONNECTS_WITHIN: Duration = Duration::from_secs(1);
+
 /// A job on its way.
 pub(super) struct Sent {
     pub(super) number: u64,
@@ -67,10 +70,21 @@ impl<I> LinkLoad<I> {
         self.connected && !self.alone && self.held.len() < self.window && fits
     }
 
-    /// How long it takes to finish what it holds and one more. A new link has no pace yet: it gets work at once.
-    pub(super) fn time_to_finish(&self) -> Duration {
-        let jobs = u32::try_from(self.held.len() + 1).unwrap_or(u32::MAX);
-        self.pace.unwrap_or_default().saturating_mul(jobs)
+    /// When it is no longer counted on, as long as it is not open.
+    pub(super) fn late_at(&self) -> Option<Instant> {
+        (!self.connected).then_some(self.progress + CONNECTS_WITHIN)
+    }
+
+    /// How long it takes to finish what it holds and one more; then, what it holds. A new link has no pace yet: it gets
+    /// work at once, and as long as it is at that, others come first.
+    pub(super) fn time_to_finish(&self) -> (Duration, usize) {
+        let held = self.held.len();
+        let time = match self.pace {
+            Some(pace) => pace.saturating_mul(u32::try_from(held + 1).unwrap_or(u32::MAX)),
+            None if held == 0 => Duration::ZERO,
+            None => Duration::MAX,
+        };
+        (time, held)
     }
 
     /// Since when it has owed the job it works on.

@@ -145,7 +145,7 @@ impl<I: Clone + Send + Sync + 'static, O: Send + 'static> Scheduler<I, O> {
     pub(super) fn listed(&mut self, workers: Vec<AnyWorker<I, O>>) {
         let refresh = self.settings.limits.refresh;
         let in_turn = self.roster.listed().is_none_or(|listed| listed.elapsed() >= refresh);
-        self.roster.update(workers, in_turn);
+        self.roster.update(workers, in_turn, refresh);
     }
 
     /// When to look again although nothing happened.
@@ -155,13 +155,18 @@ impl<I: Clone + Send + Sync + 'static, O: Send + 'static> Scheduler<I, O> {
         }
         let listed = self.roster.listed().filter(|_| !listing);
         let refresh = listed.map(|listed| listed + self.settings.limits.refresh);
-        let straggler = self.straggles_at().map(|(_, at)| at).filter(|at| *at > Instant::now());
-        [refresh, straggler].into_iter().flatten().min()
+        let straggler = self.straggles_at().map(|(_, at)| at);
+        let waiting = self.opening > 0 && !self.unsent.is_empty();
+        let late = waiting.then(|| self.links.values().filter_map(LinkLoad::late_at));
+        let now = Instant::now();
+        let moments = straggler.into_iter().chain(late.into_iter().flatten());
+        refresh.into_iter().chain(moments.filter(|at| *at > now)).min()
     }
 
     /// Sends what can be sent and opens the links that are missing.
     pub(super) fn assign(&mut self, listing: bool) -> Result<(), BoxError> {
         let mut homeless = 0;
+        let mut queued = false;
         let mut wants_local = false;
         let unsent: Vec<_> = self.unsent.iter().copied().collect();
         // Looked at once for many jobs: at the beginning there are as many as there are links to be opened.
@@ -175,10 +180,13 @@ impl<I: Clone + Send + Sync + 'static, O: Send + 'static> Scheduler<I, O> {
                 continue;
             };
             self.send(number, id);
+            queued |= self.links.get(&id).is_some_and(|link| link.held.len() > 1);
             some_room = self.has_room();
         }
         self.help_straggler();
-        for _ in self.opening..homeless {
+        // Where jobs queue up, another worker may have time.
+        let crowded = queued && self.links.len() < self.roster.len() && !self.links.values().any(LinkLoad::is_idle);
+        for _ in self.coming()..homeless.max(usize::from(crowded)) {
             // One link for each worker.
             let Some(worker) = self.roster.choose(|_, links| links > 0) else {
                 break;
@@ -192,6 +200,16 @@ impl<I: Clone + Send + Sync + 'static, O: Send + 'static> Scheduler<I, O> {
             return self.open_local();
         }
         Ok(())
+    }
+
+    /// The links that will be open soon.
+    fn coming(&self) -> usize {
+        if self.opening == 0 {
+            return 0;
+        }
+        let now = Instant::now();
+        let late = self.links.values().filter_map(LinkLoad::late_at);
+        late.filter(|at| *at > now).count()
     }
 
     fn open_local(&mut self) -> Result<(), BoxError> {
