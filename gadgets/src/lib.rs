@@ -18,6 +18,7 @@ pub mod parallel;
 pub mod properties;
 pub mod recon;
 pub mod registry;
+pub mod room;
 #[cfg(test)]
 mod testing;
 

@@ -27,6 +27,7 @@ mod quantitative;
 mod real_time;
 mod served;
 mod streams;
+mod unusual;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 

@@ -28,6 +28,9 @@ use crate::{Context, registry::Configured};
 /// Name of the covariance in the storage.
 pub(super) const STORED_AS: &str = "noise_covariance";
 
+/// The parameter that names a file with a covariance.
+const COVARIANCE_FILE: &str = "noisecovariancein";
+
 /// What the names of noise scans began with, when each was a file.
 pub(super) const FILE_PREFIX: &str = "GadgetronNoiseCovarianceMatrix";
 
@@ -165,7 +168,14 @@ impl Gadget for NoiseAdjust {
         if let State::Gathering(sum) = &state
             && !sum.is_empty()
         {
-            saving = Some(self.save(self.covariance(sum)));
+            let covariance = self.covariance(sum);
+            if let Err(error) = self.whitener(&covariance) {
+                let notices = &self.context.notices;
+                notices.add(format!(
+                    "this noise will not serve the measurements that depend on it: {error}"
+                ));
+            }
+            saving = Some(self.save(covariance));
         }
         match saving {
             Some(saving) => saving.await?,
@@ -209,19 +219,26 @@ impl NoiseAdjust {
         }
         match self.load().await? {
             None => Ok(State::Gathering(NoiseSum::default())),
-            Some(covariance) => {
-                let covariance = self.in_order(covariance);
-                Ok(State::Loaded {
-                    whitener: self.whitener(&covariance)?,
+            Some(covariance) => match self.whitener(&self.in_order(covariance)) {
+                Ok(whitener) => Ok(State::Loaded {
+                    whitener,
                     own: NoiseSum::default(),
-                })
-            }
+                }),
+                // A file that was asked for must do; what is stored need not.
+                Err(error) if self.context.parameters.contains_key(COVARIANCE_FILE) => Err(error),
+                Err(error) => {
+                    self.context
+                        .notices
+                        .add(format!("the stored noise is not used: {error}"));
+                    Ok(State::Gathering(NoiseSum::default()))
+                }
+            },
         }
     }
 
     /// The covariance of an earlier measurement. A file that was asked for must be there; the storage need not.
     async fn load(&self) -> Result<Option<NoiseCovariance>, BoxError> {
-        if let Some(file) = self.context.parameters.get("noisecovariancein") {
+        if let Some(file) = self.context.parameters.get(COVARIANCE_FILE) {
             let path = file.clone();
             let bytes = spawn_blocking(move || std::fs::read(path)).await?;
             let bytes = bytes.map_err(|error| format!("noisecovariancein: {file}: {error}"))?;

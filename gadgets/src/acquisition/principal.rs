@@ -5,7 +5,10 @@ use ndarray::{Array2, Axis};
 use num_complex::Complex64;
 use protocol::Complex32;
 
-use crate::numerics::eigen;
+use crate::{
+    numerics::eigen,
+    room::{self, NoRoom},
+};
 
 /// Samples that have no principal components.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -14,6 +17,8 @@ pub(super) enum PrincipalError {
     Channels { found: usize, expected: usize },
     #[error("samples are infinite or undefined")]
     NotFinite,
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
 }
 
 /// The principal components of `samples`, shape `[channels, samples]`, about their mean: shape `[component, channel]`, to
@@ -23,6 +28,7 @@ pub(super) fn components(
     uncombined: &[usize],
 ) -> Result<Array2<Complex32>, PrincipalError> {
     let channels = samples.nrows();
+    room::channels(channels)?;
     let alone: Vec<usize> = uncombined
         .iter()
         .copied()

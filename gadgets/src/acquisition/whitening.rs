@@ -5,6 +5,7 @@ use num_complex::Complex64;
 use protocol::{Acquisition, Complex32};
 
 use super::sfndam::NoiseCovariance;
+use crate::room::{self, NoRoom};
 
 /// Bandwidth of the receivers' noise relative to the sampling's, where the header does not say.
 pub(super) const DEFAULT_NOISE_BANDWIDTH: f32 = 0.793;
@@ -14,6 +15,8 @@ pub(super) const DEFAULT_NOISE_BANDWIDTH: f32 = 0.793;
 pub(super) enum NoiseError {
     #[error("a noise readout with {found} channels after some with {expected}")]
     Channels { found: usize, expected: usize },
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
     #[error("the noise of channel {channel} is zero, undefined, or made of the other channels' noise")]
     Degenerate { channel: usize },
 }
@@ -49,6 +52,7 @@ impl NoiseSum {
     pub(super) fn add(&mut self, readout: &Acquisition) -> Result<(), NoiseError> {
         let channels = readout.data.nrows();
         if self.is_empty() {
+            room::channels(channels)?;
             self.products = Array2::zeros((channels, channels));
         }
         if self.products.nrows() != channels {

@@ -27,6 +27,7 @@ use crate::{
         klt::{Keep, Klt},
     },
     registry::Configured,
+    room,
 };
 
 crate::properties! {
@@ -192,6 +193,7 @@ impl Transforms {
         properties: &EigenChannelProperties,
         mode: CalibrationMode,
     ) -> Result<Self, BoxError> {
+        room::channels(source.dims.cha)?;
         let choice = |average| if average { Choice::Mean } else { Choice::Each };
         let averaged = averaging::averaged(
             source,

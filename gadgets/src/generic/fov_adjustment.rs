@@ -9,7 +9,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use engine::{BoxError, PureGadget};
-use protocol::ImageArray;
+use protocol::{Complex32, ImageArray};
 
 use super::{
     encodings::{self, EncodingFacts},
@@ -23,6 +23,7 @@ use crate::{
         resize,
     },
     registry::Configured,
+    room,
 };
 
 crate::properties! {
@@ -58,6 +59,11 @@ impl PureGadget for FieldOfViewAdjustment {
         if let Some(target) = self.target(&array)? {
             let mut frames = Frames::from_array(std::mem::take(&mut array.data))?;
             let from = frames.dims.extent;
+            for to in [target.resampled, target.cut] {
+                let [ro, e1, e2] = to.sizes();
+                let sizes = [frames.dims.frames() * frames.dims.cha, e2, e1, ro];
+                room::elements::<Complex32>("images of the matrix to reconstruct", &sizes)?;
+            }
             resize::resample(&mut frames.data, from, target.resampled);
             if target.cut != target.resampled {
                 frames.data = resize::place(frames.data, target.resampled, target.cut);
@@ -96,7 +102,11 @@ impl FieldOfViewAdjustment {
         };
         let facts = encodings::get(&self.encodings, limits::encoding(meta))?;
         let extent = Dims::of(array.data.shape())?.extent;
-        let mut matrix = facts.recon_matrix.map(|size| size.max(1));
+        let [x, y, z] = facts.recon_matrix;
+        if x == 0 || y == 0 {
+            return Err(format!("the header's matrix to reconstruct is {x} x {y}: there would be no image").into());
+        }
+        let mut matrix = [x, y, z.max(1)];
         if extent.e2 <= 1 {
             (matrix[2], recon[2]) = (extent.e2, encoded[2]);
         }
@@ -113,7 +123,7 @@ impl FieldOfViewAdjustment {
         }
         // Pixels of the encoded field of view, as large as those to reconstruct; an even number, for the centre's sake.
         let pixels = |d: usize| match encoded[d] > recon[d] && recon[d] > 0.0 {
-            true => 2 * (encoded[d] * matrix[d] as f64 / (2.0 * recon[d])).round() as usize,
+            true => 2_usize.saturating_mul((encoded[d] * matrix[d] as f64 / (2.0 * recon[d])).round() as usize),
             false => matrix[d],
         };
         Ok(Some(Target {

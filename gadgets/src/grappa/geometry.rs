@@ -4,7 +4,10 @@ use engine::BoxError;
 use num_complex::Complex32;
 use protocol::{Acquisition, AcquisitionHeader, IsmrmrdHeader, acquisition::flag};
 
-use crate::numerics::frames::Extent;
+use crate::{
+    numerics::frames::Extent,
+    room::{self, NoRoom},
+};
 
 /// Why data are not for real-time GRAPPA.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -102,6 +105,13 @@ impl Geometry {
                 slice: header.idx.slice,
                 lines: self.extent.e1,
             })
+    }
+
+    /// Zeros for the samples of a slice, `[channels, lines, samples]`.
+    pub(super) fn kspace(&self, channels: usize) -> Result<Vec<Complex32>, NoRoom> {
+        let [ro, e1, e2] = self.extent.sizes();
+        let count = room::elements::<Complex32>("the k-space of a slice", &[channels, e2, e1, ro])?;
+        Ok(vec![Complex32::ZERO; count])
     }
 
     /// Writes a readout into `kspace`, `[channels, lines, samples]`.

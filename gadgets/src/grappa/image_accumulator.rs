@@ -5,7 +5,6 @@
 
 use engine::{BoxError, Gadget, Input, Output};
 use ndarray::Array3;
-use num_complex::Complex32;
 
 use super::{
     geometry::{self, Geometry},
@@ -62,7 +61,7 @@ fn image(slice: &Slice, geometry: Geometry) -> Result<Option<AliasedImage>, BoxE
         data: None,
     };
     let channels = first.data.nrows();
-    let mut kspace = vec![Complex32::ZERO; channels * geometry.extent.volume()];
+    let mut kspace = geometry.kspace(channels)?;
     for readout in imaging {
         geometry.write(readout, &mut kspace)?;
         image.header = readout.header;

@@ -125,7 +125,7 @@ impl WeightsCalculator {
             }
             if known.kspace.is_empty() {
                 let channels = readout.acquisition.data.nrows();
-                known.kspace = vec![Complex32::ZERO; channels * self.geometry.extent.volume()];
+                known.kspace = self.geometry.kspace(channels)?;
             }
             self.geometry.write(&readout.acquisition, &mut known.kspace)?;
             let line = self.geometry.line(header)?;

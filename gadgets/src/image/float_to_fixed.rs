@@ -5,14 +5,15 @@
 //! `-pi..pi` becomes `0..2 * offset`. Any other kind is an error. Answers to Gadgetron's `FloatToUShortGadget`,
 //! `FloatToShortGadget`, `FloatToIntGadget` and `FloatToUIntGadget`. Two differences, both for phases: they are angles, so
 //! those above pi (`ExtractGadget` gives `0..2 pi`) are taken modulo 2 pi where the original clamps them, and with an offset
-//! of 0 they fill the range from the smallest to the largest intensity where the original gives zeros.
+//! of 0 they fill the range from the smallest to the largest intensity where the original gives zeros. Pixels that are no
+//! finite numbers are told of.
 
 use std::f32::consts::{PI, TAU};
 
 use engine::{BoxError, Gadget, Input, Output};
 use protocol::{Image, ImageType, Pixel};
 
-use crate::{Context, properties::Properties, registry::Configured};
+use crate::{Context, context::Notices, properties::Properties, registry::Configured};
 
 /// Name of the meta attribute that follows the offset.
 const WINDOW_CENTER: &str = "GADGETRON_WindowCenter";
@@ -79,15 +80,17 @@ fixed_point!(i32, i32, IntProperties, "FloatToIntGadget", 0, 4095, 2048);
 #[derive(Debug)]
 pub struct FloatToFixed<T> {
     range: Range,
+    notices: Notices,
     pixel: std::marker::PhantomData<fn() -> T>,
 }
 
 impl<T: FixedPoint> Configured for FloatToFixed<T> {
     type Properties = T::Properties;
 
-    fn new(properties: T::Properties, _: &Context) -> Result<Self, BoxError> {
+    fn new(properties: T::Properties, context: &Context) -> Result<Self, BoxError> {
         Ok(Self {
             range: properties.into(),
+            notices: context.notices.clone(),
             pixel: std::marker::PhantomData,
         })
     }
@@ -99,6 +102,15 @@ impl<T: FixedPoint> Gadget for FloatToFixed<T> {
 
     async fn run(self, mut input: Input<Image<f32>>, mut output: Output<Image<T>>) -> Result<(), BoxError> {
         while let Some(image) = input.next().await? {
+            let undefined = image.data.iter().filter(|value| !value.is_finite()).count();
+            if undefined > 0 {
+                let header = &image.header;
+                self.notices.add(format!(
+                    "{undefined} pixels of the image of slice {}, repetition {} are no finite numbers, and become the \
+                     smallest or largest there are: is a sample of its data not finite?",
+                    header.slice, header.repetition
+                ));
+            }
             output.send(self.range.convert(image)?).await?;
         }
         Ok(())
@@ -186,6 +198,18 @@ mod tests {
             fixed::<u32>(ImageType::Magnitude, &[9.0], &[("min_intensity", "20")]),
             [20]
         );
+    }
+
+    #[test]
+    fn undefined_pixels_are_told_of() {
+        let context = Context::new(IsmrmrdHeader::default());
+        let gadget: FloatToFixed<u16> = build(&[], &context).unwrap();
+        let images = vec![image(1, vec![1.0, f32::NAN, f32::INFINITY]), image(1, vec![2.0])];
+        assert_eq!(outputs(gadget, images).len(), 2);
+        let notices = context.notices.take();
+        assert_eq!(notices.len(), 1, "{notices:?}");
+        let start = "2 pixels of the image of slice 0, repetition 0 are no finite numbers";
+        assert!(notices[0].starts_with(start), "{notices:?}");
     }
 
     #[test]

@@ -2,13 +2,14 @@
 
 use std::ops::Range;
 
-use num_complex::Complex32;
+use num_complex::{Complex32, Complex64};
 use rayon::prelude::*;
 
 use super::{
     frames::Extent,
     linear::{NormalEquations, Unsolvable},
 };
+use crate::room::{self, NoRoom};
 
 /// Rows gathered before they are multiplied: large enough for the matrix product, small enough for the cache.
 const ROWS: usize = 1024;
@@ -38,9 +39,37 @@ pub enum CalibrationError {
     /// Nothing to tell folded pixels apart by.
     #[error("one channel cannot tell apart the pixels that acceleration lays on each other")]
     OneChannel,
+    /// A kernel for which there is no memory.
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
     /// Zero, or not finite.
     #[error(transparent)]
     Unsolvable(#[from] Unsolvable),
+}
+
+/// Whether a kernel of so many `points` along readout, E1 and E2, which are so far `apart`, fits into `region` at all, and its
+/// equations into memory. Asked before anything is made of it: properties and headers can say any number.
+pub(crate) fn kernel_fits(
+    region: &[Range<usize>; 3],
+    points: [usize; 3],
+    apart: [usize; 3],
+    channels: usize,
+) -> Result<(), CalibrationError> {
+    for (d, direction) in ["readout", "E1", "E2"].into_iter().enumerate() {
+        let span = (points[d].max(1) - 1).saturating_mul(apart[d]).saturating_add(1);
+        let needed = span.max(apart[d]);
+        if needed > region[d].len() {
+            return Err(CalibrationError::TooSmall {
+                direction,
+                found: region[d].len(),
+                needed,
+            });
+        }
+    }
+    let [p0, p1, p2] = points.map(|points| points.max(1));
+    let unknowns = room::elements::<Complex64>("a kernel", &[channels, p2, p1, p0])?;
+    room::elements::<Complex64>("the equations of a kernel", &[unknowns, unknowns])?;
+    Ok(())
 }
 
 /// The positions a kernel can be attached to: everything it takes lies within the calibration region.

@@ -23,12 +23,14 @@ pub enum Filter {
     Bayes,
 }
 
-/// Denoises every image of `images`, `[rows, columns]` each; `deviation` is that of the noise, `radius` how far to search.
+/// Denoises every image of `images`, `[rows, columns]` each; `deviation` is that of the noise, `radius` how far to search: not
+/// further than the image, which wraps around.
 pub fn denoise(images: &mut [Complex32], shape: [usize; 2], filter: Filter, deviation: f32, radius: usize) {
     let [rows, columns] = shape;
     if rows * columns == 0 || radius == 0 {
         return;
     }
+    let radius = radius.min(rows.max(columns));
     images.par_chunks_exact_mut(rows * columns).for_each(|image| {
         let result = match filter {
             Filter::Means => means(image, shape, deviation, radius),

@@ -66,7 +66,9 @@ impl Calibration {
     ) -> Result<Kernel, CalibrationError> {
         let volume = extent.volume().max(1);
         let (src_channels, dst_channels) = (src.len() / volume, dst.len() / volume);
-        let [r1, r2] = self.acceleration.map(|r| r.max(1) as i32);
+        let [r1, r2] = self.acceleration.map(|r| r.max(1));
+        calibration::kernel_fits(&region, self.kernel, [1, r1, r2], src_channels)?;
+        let [r1, r2] = [r1, r2].map(|r| r as i32);
         let half = (self.kernel[0] / 2) as i32;
         let (s1, s2) = (
             sources(self.kernel[1], self.acceleration[0]),

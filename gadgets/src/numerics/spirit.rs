@@ -52,11 +52,12 @@ impl Calibration {
         if channels == 1 {
             return Err(CalibrationError::OneChannel);
         }
+        let region = extent.sizes().map(|size| 0..size);
+        calibration::kernel_fits(&region, self.kernel.map(|points| points | 1), [1; 3], channels)?;
         let half = self.kernel.map(|points| (points / 2) as i32);
         let offsets = half.map(|h| -h..h + 1);
         let neighbours: usize = offsets.iter().map(ExactSizeIterator::len).product::<usize>() - 1;
         let unknowns = neighbours * channels;
-        let region = extent.sizes().map(|size| 0..size);
         let [_, o1, o2] = offsets.clone();
         let neighbouring = o2.flat_map(|k2| o1.clone().map(move |k1| [k2, k1]));
         let lines = Lines::within(&region, half.map(|h| (-h, h)))?

@@ -5,8 +5,9 @@
 //! waveforms of its bucket. Repeated lines overwrite each other. Answers to Gadgetron's `BucketToBufferGadget`. Where that
 //! goes wrong, this does the following:
 //!
-//! - The index along `N`, `S` and `LOC` counts from the smallest value in the bucket, as the size does; the original
-//!   compares the raw value with the size, so that phases 2 to 5 end up in two places.
+//! - The index along `N`, `S` and `LOC` counts the values that came, from the smallest in the bucket on, and so does the
+//!   size: slices 0 and 2 without a slice 1 are two. The original compares the raw value with the size, so that phases 2
+//!   to 5 end up in two places, and makes images of numbers that were left out.
 //! - `segment` and `slice` as `N` or `S` sort by segment and slice (not by average, and not all into place 0).
 //! - Slices get their place from what arrived even when the header's limits of the slice counter are absent or too narrow.
 //! - Calibration lines without `parallelImaging` or without a calibration mode in the header are placed like image lines.
@@ -17,12 +18,14 @@
 //! - Missing encoding limits, for instance of E2 in a 2-D measurement, mean the whole encoded matrix.
 //! - Cartesian readouts measured backwards are turned round.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use engine::{BoxError, Gadget, Input, Output};
 use protocol::{
-    Acquisition, AcquisitionBucket, AcquisitionBucketStats, BufferedData, EncodingCounters, IsmrmrdHeader, ReconBit,
-    ReconData,
+    Acquisition, AcquisitionBucket, AcquisitionBucketStats, EncodingCounters, IsmrmrdHeader, ReconBit, ReconData,
 };
 
 use crate::{
@@ -91,8 +94,9 @@ impl BufferDimension {
         }
     }
 
-    fn range(self, stats: &AcquisitionBucketStats) -> CounterRange {
-        let values = match self {
+    /// The values of the counter in `stats`.
+    fn values(self, stats: &AcquisitionBucketStats) -> Option<&BTreeSet<u16>> {
+        Some(match self {
             Self::Average => &stats.average,
             Self::Contrast => &stats.contrast,
             Self::Phase => &stats.phase,
@@ -100,9 +104,8 @@ impl BufferDimension {
             Self::Set => &stats.set,
             Self::Segment => &stats.segment,
             Self::Slice => &stats.slice,
-            Self::None => return CounterRange::default(),
-        };
-        CounterRange::of(values)
+            Self::None => return None,
+        })
     }
 }
 
@@ -129,7 +132,7 @@ pub(super) struct CounterRange {
 }
 
 impl CounterRange {
-    pub(super) fn of(values: &std::collections::BTreeSet<u16>) -> Self {
+    pub(super) fn of(values: &BTreeSet<u16>) -> Self {
         Self {
             min: values.first().copied().unwrap_or(0),
             max: values.last().copied().unwrap_or(0),
@@ -139,11 +142,44 @@ impl CounterRange {
     pub(super) fn size(self) -> usize {
         usize::from(self.max - self.min) + 1
     }
+}
 
-    /// The place of `value`; beyond the last place stays in the last.
-    fn place(self, value: u16) -> usize {
-        usize::from(value.clamp(self.min, self.max) - self.min)
+/// The values of a counter that have a place of their own, in ascending order: those between the first and the last of a
+/// buffer that came at all, be it as data or for calibration. So both have the same places, and none is empty because a
+/// number was left out.
+#[derive(Clone, Debug, Default)]
+struct Places(Vec<u16>);
+
+impl Places {
+    /// Of the values `own` of a buffer, among all that are in `stats`.
+    fn of(dimension: BufferDimension, own: &AcquisitionBucketStats, stats: &[&AcquisitionBucketStats]) -> Self {
+        let Some(own) = dimension.values(own) else {
+            return Self::default();
+        };
+        let CounterRange { min, max } = CounterRange::of(own);
+        let all: BTreeSet<u16> = stats
+            .iter()
+            .filter_map(|stats| dimension.values(stats))
+            .flat_map(|values| values.range(min..=max).copied())
+            .collect();
+        Self(all.into_iter().collect())
     }
+
+    fn count(&self) -> usize {
+        self.0.len().max(1)
+    }
+
+    /// The place of `value`.
+    fn place(&self, value: u16) -> usize {
+        let before = self.0.partition_point(|known| *known < value);
+        before.min(self.count() - 1)
+    }
+}
+
+/// A buffer and the places along its N, S and LOC.
+struct Sorted {
+    buffer: Buffer,
+    places: [Places; 3],
 }
 
 /// Sorts readouts into k-space.
@@ -193,8 +229,8 @@ type Key = [u16; 7];
 /// The buffers of one encoding space.
 #[derive(Default)]
 struct Space {
-    data: Option<Buffer>,
-    reference: Option<Buffer>,
+    data: Option<Sorted>,
+    reference: Option<Sorted>,
 }
 
 /// The readouts of one buffer, and the statistics of the bucket (calibration data, data).
@@ -234,11 +270,11 @@ impl BucketToBuffer {
         let [reference_stats, data_stats] = &*part.stats;
         for acquisition in part.reference {
             let space = space(&mut spaces, &acquisition);
-            self.add(&mut space.reference, reference_stats, &acquisition, true)?;
+            self.add(&mut space.reference, [reference_stats, data_stats], &acquisition, true)?;
         }
         for acquisition in part.data {
             let space = space(&mut spaces, &acquisition);
-            self.add(&mut space.data, data_stats, &acquisition, false)?;
+            self.add(&mut space.data, [data_stats, reference_stats], &acquisition, false)?;
         }
         Ok(finish(spaces))
     }
@@ -267,45 +303,58 @@ impl BucketToBuffer {
         .map(of)
     }
 
+    /// Puts a readout to its place; the statistics are those of its kind, then those of the other.
     fn add(
         &self,
-        buffer: &mut Option<Buffer>,
-        stats: &[AcquisitionBucketStats],
+        sorted: &mut Option<Sorted>,
+        stats: [&[AcquisitionBucketStats]; 2],
         acquisition: &Acquisition,
         reference: bool,
     ) -> Result<(), BoxError> {
         let header = &acquisition.header;
-        let encoding = encoding_of(&self.header, header)?;
-        let stats = stats
-            .get(usize::from(header.encoding_space_ref))
-            .ok_or(BufferError::NoStatistics(header.encoding_space_ref))?;
-        let (n, s) = (self.properties.n.range(stats), self.properties.s.range(stats));
-        let slices = [self.properties.n, self.properties.s].contains(&BufferDimension::Slice);
-        let locations = if self.properties.split_slices || slices {
-            CounterRange {
-                min: header.idx.slice,
-                max: header.idx.slice,
-            }
-        } else {
-            CounterRange::of(&stats.slice)
+        let sorted = match sorted {
+            Some(sorted) => sorted,
+            None => sorted.insert(self.begin(stats, acquisition, reference)?),
         };
-        let buffer = match buffer {
-            Some(buffer) => buffer,
-            None => buffer.insert(Buffer::new(
-                encoding,
-                stats,
-                acquisition,
-                reference,
-                [n.size(), s.size(), locations.size()],
-                self.properties.max_buffer_megabytes,
-            )?),
-        };
-        let place = [
-            n.place(self.properties.n.index(&header.idx)),
-            s.place(self.properties.s.index(&header.idx)),
-            locations.place(header.idx.slice),
-        ];
-        Ok(buffer.add(acquisition, place)?)
+        let indices = [self.properties.n, self.properties.s, self.along_locations()];
+        let place = std::array::from_fn(|axis| sorted.places[axis].place(indices[axis].index(&header.idx)));
+        Ok(sorted.buffer.add(acquisition, place)?)
+    }
+
+    /// A buffer for readouts like this one.
+    fn begin(
+        &self,
+        stats: [&[AcquisitionBucketStats]; 2],
+        acquisition: &Acquisition,
+        reference: bool,
+    ) -> Result<Sorted, BoxError> {
+        let space = acquisition.header.encoding_space_ref;
+        let encoding = encoding_of(&self.header, &acquisition.header)?;
+        let of_space: Vec<_> = stats.iter().filter_map(|stats| stats.get(usize::from(space))).collect();
+        let own = stats[0]
+            .get(usize::from(space))
+            .ok_or(BufferError::NoStatistics(space))?;
+        let dimensions = [self.properties.n, self.properties.s, self.along_locations()];
+        let places = dimensions.map(|dimension| Places::of(dimension, own, &of_space));
+        let buffer = Buffer::new(
+            encoding,
+            own,
+            acquisition,
+            reference,
+            places.each_ref().map(Places::count),
+            self.properties.max_buffer_megabytes,
+        )?;
+        Ok(Sorted { buffer, places })
+    }
+
+    /// What is sorted along LOC: slices, unless they have buffers of their own or are sorted along N or S.
+    fn along_locations(&self) -> BufferDimension {
+        let properties = &self.properties;
+        let elsewhere = properties.split_slices || [properties.n, properties.s].contains(&BufferDimension::Slice);
+        match elsewhere {
+            true => BufferDimension::None,
+            false => BufferDimension::Slice,
+        }
     }
 }
 
@@ -320,8 +369,8 @@ fn space<'a>(spaces: &'a mut Vec<Space>, acquisition: &Acquisition) -> &'a mut S
 
 fn finish(spaces: Vec<Space>) -> ReconData {
     let bits = spaces.into_iter().map(|space| ReconBit {
-        data: space.data.map_or_else(empty_buffer, BufferedData::from),
-        reference: space.reference.map(BufferedData::from),
+        data: space.data.map_or_else(empty_buffer, |sorted| sorted.buffer.into()),
+        reference: space.reference.map(|sorted| sorted.buffer.into()),
     });
     ReconData { bits: bits.collect() }
 }

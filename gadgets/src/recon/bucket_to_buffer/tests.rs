@@ -1,7 +1,7 @@
 use ndarray::Array2;
 use proptest::prelude::*;
 use protocol::{
-    AcquisitionHeader, Complex32, SamplingLimit, Waveform, WaveformHeader,
+    AcquisitionHeader, BufferedData, Complex32, SamplingLimit, Waveform, WaveformHeader,
     header::{CalibrationMode, Limit, ParallelImaging, Trajectory},
 };
 

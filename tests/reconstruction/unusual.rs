@@ -1,0 +1,150 @@
+//! Files made from good ones: numbers left out, and sizes that nobody has memory for.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use gadgetron::{
+    configurations::Configurations,
+    files::{RawDataFile, RawDataWriter, ReadLimits, ScannerData},
+    recon::Recon,
+};
+use protocol::{Acquisition, IsmrmrdHeader, acquisition::flag};
+
+use crate::{compare::pixels, data, images};
+
+/// A copy of a file with another header and other readouts.
+fn copy(
+    folder: &Path,
+    input: &str,
+    mut of_header: impl FnMut(&mut IsmrmrdHeader),
+    mut of_readout: impl FnMut(&mut Acquisition),
+) -> PathBuf {
+    let input = RawDataFile::open(data(input), "dataset").unwrap();
+    let mut header = IsmrmrdHeader::parse(input.header_xml()).unwrap();
+    of_header(&mut header);
+    let path = folder.join("copy.h5");
+    let mut copy = RawDataWriter::create(&path, "dataset", &header.to_xml()).unwrap();
+    for item in input {
+        if let ScannerData::Acquisition(mut readout) = item.unwrap() {
+            of_readout(&mut readout);
+            copy.acquisition(&readout).unwrap();
+        }
+    }
+    copy.finish().unwrap();
+    path
+}
+
+/// The error's words, if it is one.
+async fn reconstruct(input: &Path, configuration: String, output: &Path) -> Result<(), String> {
+    let recon = Recon {
+        input: input.to_owned(),
+        group: "dataset".into(),
+        read_limits: ReadLimits::default(),
+        configuration,
+        output: output.to_owned(),
+        output_group: "images".into(),
+        parameters: BTreeMap::new(),
+        storage: Arc::new(gadgets::context::NoStorage),
+        distribution: Arc::default(),
+        capacity: engine::Capacity::default(),
+    };
+    recon.run().await.map(|_| ()).map_err(|error| error.to_string())
+}
+
+fn shipped(name: &str) -> String {
+    Configurations::new().find(name).unwrap()
+}
+
+#[tokio::test]
+async fn a_slice_number_that_is_left_out_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let gap = copy(
+        folder.path(),
+        "brain_a2.h5",
+        |_| (),
+        |readout| readout.header.idx.slice *= 2,
+    );
+    for name in ["Generic_Cartesian_Grappa", "Generic_Cartesian_FFT", "default"] {
+        let (ours, expected) = (folder.path().join("gap.h5"), folder.path().join("whole.h5"));
+        reconstruct(&gap, shipped(name), &ours).await.unwrap();
+        reconstruct(&data("brain_a2.h5"), shipped(name), &expected)
+            .await
+            .unwrap();
+        let (ours_series, expected_series) = (images(&ours, "images"), images(&expected, "images"));
+        assert_eq!(ours_series.len(), expected_series.len(), "{name}");
+        for (ours, expected) in ours_series.iter().zip(&expected_series) {
+            assert_eq!(ours.images.len(), expected.images.len(), "{name}");
+            for (ours, expected) in ours.images.iter().zip(&expected.images) {
+                assert_eq!(ours.header().slice, expected.header().slice * 2, "{name}");
+                assert_eq!(pixels(ours), pixels(expected), "{name}");
+            }
+        }
+        for file in [ours, expected] {
+            std::fs::remove_file(file).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn sizes_that_nobody_has_memory_for_are_errors() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("out.h5");
+    let space = |change: fn(&mut protocol::header::EncodingSpace)| {
+        move |header: &mut IsmrmrdHeader| change(&mut header.encoding[0].recon_space)
+    };
+    let tiny = space(|space| space.field_of_view_mm[1] = 1e-9);
+    let large = space(|space| space.matrix_size = [65535, 65535, 1]);
+    let none = space(|space| space.matrix_size = [0, 0, 1]);
+    let cases: [(&dyn Fn(&mut IsmrmrdHeader), &str); 3] = [
+        (&tiny, "no memory for images of the matrix to reconstruct"),
+        (&large, "no memory for images of the matrix to reconstruct"),
+        (&none, "matrix to reconstruct is 0 x 0"),
+    ];
+    for (header, expected) in cases {
+        let file = copy(folder.path(), "shepp_a3.h5", header, |_| ());
+        let result = reconstruct(&file, shipped("Generic_Cartesian_Grappa"), &output).await;
+        let words = result.unwrap_err();
+        assert!(words.contains(expected), "{words}");
+    }
+}
+
+#[tokio::test]
+async fn more_channels_than_there_can_be_are_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("out.h5");
+    for noise in [true, false] {
+        let file = copy(
+            folder.path(),
+            "tiny.h5",
+            |_| (),
+            |readout| {
+                let samples = if noise { 1 } else { readout.data.ncols() };
+                readout.data = ndarray::Array2::default((1025, samples));
+                if noise {
+                    readout.header.set_flag(flag::IS_NOISE_MEASUREMENT);
+                }
+            },
+        );
+        let configuration = if noise { "default_optimized" } else { "grappa_cpu" };
+        let words = reconstruct(&file, shipped(configuration), &output).await.unwrap_err();
+        assert!(words.contains("1025 channels; there can be 1024 at most"), "{words}");
+    }
+}
+
+#[tokio::test]
+async fn a_kernel_larger_than_the_calibration_data_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("out.h5");
+    for name in ["grappa_kSize_RO", "grappa_kSize_E1"] {
+        for size in ["300", "2000000000", "18446744073709551615"] {
+            let before = "<classname>GenericReconCartesianGrappaGadget</classname>";
+            let property = format!("{before}<property name=\"{name}\" value=\"{size}\"/>");
+            let text = shipped("Generic_Cartesian_Grappa").replace(before, &property);
+            let words = reconstruct(&data("shepp_a3.h5"), text, &output).await.unwrap_err();
+            assert!(words.contains("too few calibration data"), "{name}={size}: {words}");
+        }
+    }
+}
