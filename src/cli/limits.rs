@@ -10,9 +10,15 @@ use crate::{server::ServerLimits, time_span};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Bounds (ours)")]
 pub(super) struct LimitArguments {
-    /// Connections at a time; more wait.
+    /// Reconstructions at a time; more wait.
     #[arg(long, value_name = "COUNT", default_value_t = 256)]
     max_connections: usize,
+    /// Connections that wait for a place, or only ask questions.
+    #[arg(long, value_name = "COUNT", default_value_t = 64)]
+    max_waiting: usize,
+    /// Time a reconstruction may wait for a place.
+    #[arg(long, value_name = "TIME", default_value = "30m", value_parser = time_span::parse)]
+    place_timeout: Duration,
     /// Time a client may take for configuration and header.
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = time_span::parse)]
     handshake_timeout: Duration,
@@ -25,6 +31,15 @@ pub(super) struct LimitArguments {
     /// Time the rest of what a client sends is still read after an error.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time_span::parse)]
     linger: Duration,
+    /// Time results are still computed after a client's data ended without CLOSE.
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = time_span::parse)]
+    after_break: Duration,
+    /// Time without room for a client's data after which more of it is read, to see whether it is still there.
+    #[arg(long, value_name = "TIME", default_value = "0.4s", value_parser = time_span::parse)]
+    look_ahead_after: Duration,
+    /// Mebibytes of data that are read then.
+    #[arg(long, value_name = "MIB", default_value_t = 24)]
+    look_ahead_mebibytes: usize,
     /// Time running connections may go on after the server was told to stop.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time_span::parse)]
     drain: Duration,
@@ -58,10 +73,15 @@ impl LimitArguments {
     pub(super) fn limits(&self) -> ServerLimits {
         ServerLimits {
             connections: self.max_connections.clamp(1, 1 << 20),
+            waiting: self.max_waiting.clamp(1, 1 << 20),
+            place: self.place_timeout,
             handshake: self.handshake_timeout,
             idle: self.idle_timeout,
             stalled: self.stall_timeout,
             linger: self.linger,
+            after_break: self.after_break,
+            look_ahead_after: self.look_ahead_after,
+            look_ahead_bytes: self.look_ahead_mebibytes.saturating_mul(1024 * 1024),
             drain: self.drain,
             last_words: self.last_words,
             texts: self.client_texts,

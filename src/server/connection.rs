@@ -12,13 +12,15 @@ use protocol::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    sync::{mpsc, oneshot},
+    sync::{OwnedSemaphorePermit, mpsc, oneshot},
 };
-use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::{
     Services,
+    ahead::Ahead,
+    ending::{Ending, out_of},
+    house::{BEGINS_NOTHING, House, OUT_OF_TIME},
     read::Reader,
     write::{Say, Writer},
 };
@@ -33,28 +35,16 @@ const ORDERS: usize = 16;
 /// How much of a client's text is passed on, in characters.
 const TEXT_SHOWN: usize = 2000;
 
-/// How a server that stops tells its connections.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Stopping {
-    /// No reconstruction begins any more.
-    pub(super) begun: CancellationToken,
-    /// The time of those that run is over.
-    pub(super) over: CancellationToken,
-}
-
-/// Said to those whose reconstruction is cut.
-const OUT_OF_TIME: &str = "this server is being stopped and the time to finish (--drain) is over: results are missing";
-
 /// Serves one client over any byte stream, until it closed, broke off or made a mistake.
 pub async fn handle<S>(stream: S, peer: String, services: Arc<Services>)
 where
     S: AsyncRead + AsyncWrite + Send + 'static,
 {
-    serve_one(stream, peer, services, Stopping::default()).await;
+    serve_one(stream, peer, services, House::new(1)).await;
 }
 
 /// As [`handle`], until the server stops.
-pub(super) async fn serve_one<S>(stream: S, peer: String, services: Arc<Services>, stopping: Stopping)
+pub(super) async fn serve_one<S>(stream: S, peer: String, services: Arc<Services>, house: House)
 where
     S: AsyncRead + AsyncWrite + Send + 'static,
 {
@@ -66,12 +56,14 @@ where
     let writer = Writer::new(write, Outgoing::new(Writers::none()), limits.stalled);
     let mut connection = Connection {
         reader,
+        ahead: Ahead::default(),
         orders,
         services: services.clone(),
         graph: None,
         received: 0,
         texts: 0,
-        stopping,
+        house,
+        place: None,
         notices: Notices::default(),
     };
     let (written, last_words) = tokio::join!(writer.run(received), connection.run());
@@ -92,12 +84,15 @@ where
 
 struct Connection<R> {
     reader: Reader<R>,
+    ahead: Ahead,
     orders: mpsc::Sender<Say>,
     services: Arc<Services>,
     graph: Option<Graph>,
     received: u64,
     texts: u64,
-    stopping: Stopping,
+    house: House,
+    /// Held from the configuration to the end.
+    place: Option<OwnedSemaphorePermit>,
     notices: Notices,
 }
 
@@ -105,16 +100,6 @@ struct Graph {
     /// Taken when the input is over.
     source: Option<Output<Message>>,
     running: Running,
-}
-
-/// How reading ended.
-enum Ending {
-    /// The client said CLOSE: all data are there.
-    Complete,
-    /// The data stop in the middle; the words say why.
-    BrokenOff(String),
-    /// The graph stopped by itself; its result says why.
-    GraphStopped,
 }
 
 impl<R: AsyncRead + Unpin> Connection<R> {
@@ -125,7 +110,7 @@ impl<R: AsyncRead + Unpin> Connection<R> {
         let mut unread = false;
         match &ending {
             Ending::Complete => {}
-            Ending::BrokenOff(words) => {
+            Ending::BrokenOff { words, .. } => {
                 errors.push(format!(
                     "[Connection Main Thread/Connection Input Thread] ERROR: {words}"
                 ));
@@ -135,18 +120,20 @@ impl<R: AsyncRead + Unpin> Connection<R> {
         }
         if let Some(Graph { source, running }) = self.graph.take() {
             match (source, &ending) {
-                (Some(source), Ending::BrokenOff(words)) => source.interrupt(words),
+                (Some(source), Ending::BrokenOff { words, .. }) => source.interrupt(words),
                 (source, _) => drop(source),
             }
             let figures = running.figures();
+            let patience = ending.patience();
             let joined = tokio::select! {
                 biased;
                 result = running.join() => Ok(result),
+                time = out_of(patience) => Err(format!("what was not computed {time:?} after that is missing")),
                 // Nobody is there any more to read what still comes: the graph is cancelled.
                 error = self.reader.broken(), if matches!(ending, Ending::Complete) => {
                     Err(format!("the connection broke before all results were sent: {error}"))
                 }
-                () = self.stopping.over.cancelled() => Err(OUT_OF_TIME.to_owned()),
+                () = self.house.over.cancelled() => Err(OUT_OF_TIME.to_owned()),
             };
             show(&figures);
             match joined {
@@ -156,7 +143,7 @@ impl<R: AsyncRead + Unpin> Connection<R> {
                 ),
                 Ok(_) => {}
                 // What broke off the input has been said.
-                Err(_) if matches!(ending, Ending::BrokenOff(_)) => {}
+                Err(_) if matches!(ending, Ending::BrokenOff { .. }) && patience.is_none_or(|time| time.is_zero()) => {}
                 Err(words) => errors.push(format!("[Connection Main Thread] ERROR: {words}")),
             }
         }
@@ -170,7 +157,7 @@ impl<R: AsyncRead + Unpin> Connection<R> {
         if self.orders.send(Say::Finish { words, done }).await.is_ok() && unread {
             // Only after the words were written: they are what the client is to read before the end.
             let limits = &self.services.limits;
-            let limit = match self.stopping.begun.is_cancelled() {
+            let limit = match self.house.begun_to_stop.is_cancelled() {
                 true => limits.linger.min(limits.last_words),
                 false => limits.linger,
             };
@@ -189,12 +176,28 @@ impl<R: AsyncRead + Unpin> Connection<R> {
         self.reader.session.set_readers(readers);
         let header = self.header().await?;
         let empty = header.is_none();
+        self.reader.idle = self.services.limits.idle;
+        self.place().await?;
         self.start(plan, writers, header.unwrap_or_default()).await?;
         if empty {
             return Ok(Ending::Complete);
         }
-        self.reader.idle = self.services.limits.idle;
         self.stream().await
+    }
+
+    /// Waits until there is room for one more reconstruction. What only asks questions needs none, and is answered.
+    async fn place(&mut self) -> Result<(), Ending> {
+        let limits = &self.services.limits;
+        tokio::select! {
+            biased;
+            place = self.house.place(limits.place) => {
+                let limit = limits.place;
+                self.place = Some(place.ok_or_else(|| Ending::broken(format!("this server was full for {limit:?}")))?);
+                Ok(())
+            }
+            () = self.house.begun_to_stop.cancelled() => Err(Ending::broken(BEGINS_NOTHING)),
+            gone = self.ahead.look(&mut self.reader, limits) => Err(Ending::gone(gone, limits.after_break)),
+        }
     }
 
     /// Waits for the configuration; `None` when the client closed without one.
@@ -202,7 +205,7 @@ impl<R: AsyncRead + Unpin> Connection<R> {
         loop {
             let text = match self.before_the_graph().await? {
                 Event::ConfigurationName(name) => {
-                    let text = self.services.configurations.find(&name).map_err(broken)?;
+                    let text = self.services.configurations.find(&name).map_err(Ending::broken)?;
                     info!(configuration = name, "configuration by name");
                     text
                 }
@@ -213,7 +216,7 @@ impl<R: AsyncRead + Unpin> Connection<R> {
                     continue;
                 }
             };
-            return self.understand(&text).map(Some).map_err(Ending::BrokenOff);
+            return self.understand(&text).map(Some).map_err(Ending::broken);
         }
     }
 
@@ -241,7 +244,7 @@ impl<R: AsyncRead + Unpin> Connection<R> {
                     let header = IsmrmrdHeader::parse(&text);
                     return header
                         .map(Some)
-                        .map_err(|error| broken(format!("the ISMRMRD header: {error}")));
+                        .map_err(|error| Ending::broken(format!("the ISMRMRD header: {error}")));
                 }
                 Event::Close => return Ok(None),
                 event => self.everywhere(event).await?,
@@ -258,7 +261,7 @@ impl<R: AsyncRead + Unpin> Connection<R> {
             notices: self.notices.clone(),
             ..Context::new(header)
         };
-        let node = plan.build(&context).map_err(broken)?;
+        let node = plan.build(&context).map_err(Ending::broken)?;
         let capacity = self.services.limits.channel;
         let (source, input) = engine::channel::message_channel(capacity);
         let (output, sink) = engine::channel::message_channel(capacity);
@@ -282,13 +285,16 @@ impl<R: AsyncRead + Unpin> Connection<R> {
                     let Some(source) = self.graph.as_mut().and_then(|graph| graph.source.as_mut()) else {
                         return Ok(Ending::GraphStopped);
                     };
-                    tokio::select! {
+                    let gone = tokio::select! {
                         biased;
-                        sent = source.send(message) => if sent.is_err() {
-                            return Ok(Ending::GraphStopped);
+                        sent = source.send(message) => match sent {
+                            Ok(()) => continue,
+                            Err(_) => return Ok(Ending::GraphStopped),
                         },
-                        () = self.stopping.over.cancelled() => return Err(broken(OUT_OF_TIME)),
-                    }
+                        () = self.house.over.cancelled() => return Err(Ending::broken(OUT_OF_TIME)),
+                        gone = self.ahead.look(&mut self.reader, &self.services.limits) => gone,
+                    };
+                    return Err(Ending::gone(gone, self.services.limits.after_break));
                 }
                 Event::Close => return Ok(Ending::Complete),
                 event => self.everywhere(event).await?,
@@ -298,11 +304,11 @@ impl<R: AsyncRead + Unpin> Connection<R> {
 
     /// The next event while there is no graph: a server that stops begins none.
     async fn before_the_graph(&mut self) -> Result<Event, Ending> {
-        let stopping = self.stopping.begun.clone();
+        let stopping = self.house.begun_to_stop.clone();
         tokio::select! {
             biased;
             event = self.next() => event,
-            () = stopping.cancelled() => Err(broken("this server is being stopped and begins nothing new")),
+            () = stopping.cancelled() => Err(Ending::broken(BEGINS_NOTHING)),
         }
     }
 
@@ -314,10 +320,13 @@ impl<R: AsyncRead + Unpin> Connection<R> {
                 None => std::future::pending().await,
             }
         };
+        if let Some(event) = self.ahead.pop() {
+            return Ok(event?);
+        }
         tokio::select! {
-            event = self.reader.next() => event.map_err(broken),
+            event = self.reader.next() => Ok(event?),
             () = closed => Err(Ending::GraphStopped),
-            () = self.stopping.over.cancelled() => Err(broken(OUT_OF_TIME)),
+            () = self.house.over.cancelled() => Err(Ending::broken(OUT_OF_TIME)),
         }
     }
 
@@ -337,20 +346,17 @@ impl<R: AsyncRead + Unpin> Connection<R> {
                 }
                 Ok(())
             }
-            Event::RemoteError(text) => Err(broken(format!("the client reports an error: {}", shown(&text)))),
+            Event::RemoteError(text) => Err(Ending::broken(format!("the client reports an error: {}", shown(&text)))),
             Event::Response { correlation, .. } => {
                 debug!(correlation, "a response to a question nobody asked");
                 Ok(())
             }
-            Event::End { clean: true } => Err(broken("the connection ended without CLOSE: the data may be incomplete")),
-            Event::End { clean: false } => {
-                Err(broken("the connection ended inside a message: the data are incomplete"))
-            }
+            Event::End { clean } => Err(Ending::ended(clean, self.services.limits.after_break)),
             Event::ConfigurationName(_)
             | Event::Configuration(_)
             | Event::Header(_)
             | Event::Message(_)
-            | Event::Close => Err(broken("a message out of order")),
+            | Event::Close => Err(Ending::broken("a message out of order")),
         }
     }
 }
@@ -374,8 +380,4 @@ fn show(figures: &Figures) {
 /// As much of a client's text as is passed on.
 fn shown(text: &str) -> String {
     text.chars().take(TEXT_SHOWN).collect()
-}
-
-fn broken(words: impl std::fmt::Display) -> Ending {
-    Ending::BrokenOff(words.to_string())
 }

@@ -5,8 +5,13 @@ use std::time::Duration;
 /// The server's bounds.
 #[derive(Clone, Debug)]
 pub struct ServerLimits {
-    /// Connections at a time; more wait in the system's queue. Default 256.
+    /// Reconstructions at a time. Default 256.
     pub connections: usize,
+    /// Connections beyond: those that ask questions are answered, the others wait for a place. More wait in the system's
+    /// queue. Default 64.
+    pub waiting: usize,
+    /// How long a reconstruction waits for a place. Default 30 min.
+    pub place: Duration,
     /// Time a client may take to send configuration and header. Default 60 s.
     pub handshake: Duration,
     /// Time without any byte from a client that owes some. Default 30 min: scanners pause between measurements.
@@ -16,6 +21,13 @@ pub struct ServerLimits {
     /// After an error: how long the rest of what a client sends is read and thrown away, so that it gets to read the
     /// error instead of a reset connection. Default 10 s.
     pub linger: Duration,
+    /// After a client's data ended without CLOSE: how long results are still computed for it. Default 1 s.
+    pub after_break: Duration,
+    /// After which time without room for its data the server reads on, to see whether the client is still there.
+    /// Default 400 ms.
+    pub look_ahead_after: Duration,
+    /// How many bytes of messages it keeps then. Default 24 MiB: more than the buffers of two sockets usually hold.
+    pub look_ahead_bytes: usize,
     /// How long running connections may go on after the server was told to stop. Default 30 s.
     pub drain: Duration,
     /// After that: how long those that are cut may take to hear it. Default 2 s.
@@ -32,10 +44,15 @@ impl Default for ServerLimits {
     fn default() -> Self {
         Self {
             connections: 256,
+            waiting: 64,
+            place: Duration::from_secs(30 * 60),
             handshake: Duration::from_secs(60),
             idle: Duration::from_secs(30 * 60),
             stalled: Duration::from_secs(10 * 60),
             linger: Duration::from_secs(10),
+            after_break: Duration::from_secs(1),
+            look_ahead_after: Duration::from_millis(400),
+            look_ahead_bytes: 24 << 20,
             drain: Duration::from_secs(30),
             last_words: Duration::from_secs(2),
             texts: 1000,

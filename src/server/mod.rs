@@ -3,7 +3,10 @@
 //! The library opens no port and reads no signal by itself: [`serve`] is given its listeners and the shutdown.
 
 pub(crate) mod accept;
+mod ahead;
 mod connection;
+mod ending;
+mod house;
 pub mod info;
 mod limits;
 mod listen;
@@ -23,7 +26,8 @@ use tracing::{info, warn};
 
 use accept::accept_all;
 pub use connection::handle;
-use connection::{Stopping, serve_one};
+use connection::serve_one;
+use house::House;
 pub use limits::ServerLimits;
 pub use listen::listen;
 
@@ -83,9 +87,11 @@ impl std::fmt::Debug for Services {
 /// Serves until `shutdown` completes; then running connections get [`ServerLimits::drain`] to finish, and those that have not
 /// [`ServerLimits::last_words`] to hear that they are cut.
 pub async fn serve(listeners: Vec<TcpListener>, services: Arc<Services>, shutdown: impl Future<Output = ()>) {
-    let stopping = Stopping::default();
+    let limits = &services.limits;
+    let house = House::new(limits.connections);
     let mut connections = JoinSet::new();
-    let (_acceptors, mut accepted) = accept_all(listeners, services.limits.connections, &stopping.begun);
+    let most = limits.connections.saturating_add(limits.waiting);
+    let (_acceptors, mut accepted) = accept_all(listeners, most, &house.begun_to_stop);
     tokio::pin!(shutdown);
     loop {
         tokio::select! {
@@ -93,21 +99,21 @@ pub async fn serve(listeners: Vec<TcpListener>, services: Arc<Services>, shutdow
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             socket = accepted.recv() => {
                 let Some((socket, peer, place)) = socket else { break };
-                let (services, stopping) = (services.clone(), stopping.clone());
+                let (services, house) = (services.clone(), house.clone());
                 connections.spawn(async move {
                     let _place = place;
-                    serve_one(socket, peer, services, stopping).await;
+                    serve_one(socket, peer, services, house).await;
                 });
             }
         }
     }
-    stopping.begun.cancel();
+    house.begun_to_stop.cancel();
     // A socket that was accepted and not yet handed over would be served by nobody: closing it tells its client.
     drop(accepted);
-    drain(connections, &services.limits, &stopping).await;
+    drain(connections, &services.limits, &house).await;
 }
 
-async fn drain(mut connections: JoinSet<()>, limits: &ServerLimits, stopping: &Stopping) {
+async fn drain(mut connections: JoinSet<()>, limits: &ServerLimits, house: &House) {
     if connections.is_empty() {
         return;
     }
@@ -122,7 +128,7 @@ async fn drain(mut connections: JoinSet<()>, limits: &ServerLimits, stopping: &S
         connections = connections.len(),
         "the time is up: the remaining connections are cut"
     );
-    stopping.over.cancel();
+    house.over.cancel();
     // They are told; who does not listen is not waited for.
     all_ended(&mut connections, limits.last_words).await;
     connections.shutdown().await;

@@ -8,87 +8,25 @@ use std::{
     time::Duration,
 };
 
-use rustix::{net::sockopt, process::Signal};
+use rustix::process::Signal;
 
 use crate::{
     client::{Measurement, close, exchange},
-    process::{PATIENCE, Server, eventually},
+    process::{PATIENCE, Server},
     reconstruction::Mode,
     support::PASS_ON,
     wicked::{Deed, Moment, Wicked},
 };
 
 /// What the server answers when it is alone.
-fn alone(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn alone(bytes: &[u8]) -> Vec<u8> {
     let answer = exchange(Server::start().address, bytes);
     assert!(answer.len() > 1000, "{}", String::from_utf8_lossy(&answer));
     answer
 }
 
-#[test]
-fn when_the_client_goes_all_links_close_and_nothing_is_left() {
-    for mode in Mode::BOTH {
-        let worker = Server::start();
-        // Slow enough for a second link to be needed.
-        let slow = Deed::Slow(Duration::from_millis(200));
-        let wicked = [(); 2].map(|()| {
-            let slow = slow.clone();
-            Wicked::new(worker.address, move |_| slow.clone())
-        });
-        let head = Server::head(&wicked.each_ref().map(|wicked| wicked.address), &[]);
-        let (head_had, worker_had) = (head.process.sockets(), worker.process.sockets());
-        let measurement = Measurement::new(32, 2, 6);
-        let readouts = measurement.readouts();
-        let mut client = TcpStream::connect(head.address).unwrap();
-        client.write_all(&measurement.preamble(mode.configuration())).unwrap();
-        client.write_all(&readouts[..readouts.len() * 2 / 3].concat()).unwrap();
-        for wicked in &wicked {
-            wicked.wait_open();
-        }
-        // With data unread and unsent: the connection is reset.
-        drop(client);
-        for wicked in &wicked {
-            wicked.wait_closed(Duration::from_secs(2));
-        }
-        for server in [&head, &worker] {
-            server
-                .process
-                .wait_for("end", |line| line.contains("connection ended").then_some(()));
-        }
-        // Another one is served, and after it nothing is open that was not at the beginning.
-        let bytes = measurement.whole(mode.configuration());
-        assert_eq!(exchange(head.address, &bytes), alone(&bytes));
-        eventually("all sockets are closed", || {
-            (head.process.sockets(), worker.process.sockets()) == (head_had, worker_had)
-        });
-    }
-}
-
-#[test]
-fn a_client_that_is_gone_after_its_close_takes_its_links_with_it() {
-    let worker = Server::start();
-    let wicked = Wicked::new(worker.address, |_| Deed::Hold(Moment::Closed));
-    let head = Server::head(&[wicked.address], &[]);
-    let (repetitions, measurement) = (3, Measurement::new(32, 2, 3));
-    let mut client = TcpStream::connect(head.address).unwrap();
-    client
-        .write_all(&measurement.whole(Mode::Keyed.configuration()))
-        .unwrap();
-    // The head has read all, CLOSE included, and waits for a worker that lives and says nothing.
-    wicked.wait_done(repetitions);
-    // The connection is reset, although everything that came was read.
-    sockopt::set_socket_linger(&client, Some(Duration::ZERO)).unwrap();
-    drop(client);
-    wicked.wait_closed(Duration::from_secs(2));
-    let end = |line: &str| {
-        line.contains("the connection broke before all results were sent")
-            .then_some(())
-    };
-    head.process.wait_for("end", end);
-}
-
 /// The same way for all readouts of a repetition.
-fn pass_on(mode: Mode) -> String {
+pub(crate) fn pass_on(mode: Mode) -> String {
     let distributor = "<distributor><classname>AcquisitionDistributor</classname>
         <property name=\"parallel_dimension\" value=\"repetition\"/></distributor><stream/>";
     match mode {
@@ -134,7 +72,7 @@ fn a_client_that_reads_nothing_costs_bounded_memory_and_loses_nothing() {
             }
         };
         let peak = |server: &Server| server.process.memory().0;
-        assert!(taken < 100 << 20, "{mode:?}: {} MiB were taken", taken >> 20);
+        assert!(taken < 128 << 20, "{mode:?}: {} MiB were taken", taken >> 20);
         assert!(
             peak(&head) < before + 100,
             "{mode:?}: {} MiB, {before} before",

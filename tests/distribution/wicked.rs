@@ -155,6 +155,11 @@ impl Wicked {
         Self::new(behind, move |_| Deed::After(witness.clone()))
     }
 
+    /// How many connections there were.
+    pub(crate) fn connections(&self) -> usize {
+        self.shared.connections.load(SeqCst)
+    }
+
     /// How many faults happened.
     pub(crate) fn done(&self) -> usize {
         self.shared.done.load(SeqCst)

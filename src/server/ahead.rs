@@ -1,0 +1,73 @@
+//! While the graph takes nothing: whether the client is still there.
+//!
+//! That it is gone comes after everything it sent. So where the graph stands still, the server reads on, up to a bound, and
+//! keeps what it reads for later.
+
+use std::collections::VecDeque;
+
+use protocol::session::Event;
+use tokio::{io::AsyncRead, time::sleep};
+
+use super::{
+    ServerLimits,
+    read::{ReadError, Reader},
+};
+
+/// What was read before it was its turn.
+#[derive(Default)]
+pub(super) struct Ahead {
+    events: VecDeque<Result<Event, ReadError>>,
+    /// What they take.
+    bytes: usize,
+}
+
+/// How a client is gone.
+pub(super) enum Gone {
+    /// The connection broke.
+    Broke(ReadError),
+    /// It ended without CLOSE; clean: between two messages.
+    Ended { clean: bool },
+}
+
+impl Ahead {
+    /// What is next.
+    pub(super) fn pop(&mut self) -> Option<Result<Event, ReadError>> {
+        let event = self.events.pop_front()?;
+        self.bytes -= weight(&event);
+        Some(event)
+    }
+
+    /// Completes when the client is gone. Waits before it reads, so that a graph that is only slower than its client costs
+    /// no memory. Cancel-safe: what was read is kept.
+    pub(super) async fn look<R: AsyncRead + Unpin>(&mut self, reader: &mut Reader<R>, limits: &ServerLimits) -> Gone {
+        sleep(limits.look_ahead_after).await;
+        loop {
+            match self.events.back() {
+                Some(Ok(Event::Close)) => return Gone::Broke(reader.broken().await.into()),
+                Some(Err(_)) => return std::future::pending().await,
+                _ if self.bytes >= limits.look_ahead_bytes => return std::future::pending().await,
+                _ => {}
+            }
+            match reader.next().await {
+                Err(error @ ReadError::Io(_)) => return Gone::Broke(error),
+                Ok(Event::End { clean }) => return Gone::Ended { clean },
+                event => {
+                    self.bytes += weight(&event);
+                    self.events.push_back(event);
+                }
+            }
+        }
+    }
+}
+
+/// Bytes in memory, about.
+fn weight(event: &Result<Event, ReadError>) -> usize {
+    let held = match event {
+        Ok(Event::Message(payload)) => payload.weight,
+        Ok(Event::Text(text) | Event::RemoteError(text) | Event::Query { text, .. } | Event::Response { text, .. }) => {
+            text.len()
+        }
+        _ => 0,
+    };
+    held + size_of::<Event>()
+}
