@@ -26,6 +26,9 @@ pub enum AddressError {
     /// No `:port` at the end.
     #[error("it has no port: \"host:port\" is expected")]
     NoPort,
+    /// A URL.
+    #[error("it is a URL: \"host:port\" is expected, with nothing before or after")]
+    Url,
     /// The port is no number from 1 to 65535.
     #[error("its port is no number from 1 to 65535")]
     Port,
@@ -59,6 +62,9 @@ impl FromStr for Address {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
+        if text.contains("//") {
+            return Err(AddressError::Url);
+        }
         let (host, port) = text.trim().rsplit_once(':').ok_or(AddressError::NoPort)?;
         let digits = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
         let port = if digits { port.parse().ok() } else { None };
@@ -149,7 +155,7 @@ mod tests {
             ("a b:9002", AddressError::Host),
             ("-oProxyCommand=x:9002", AddressError::Host),
             ("user@host:9002", AddressError::Host),
-            ("http://host:9002", AddressError::NeedsBrackets),
+            ("http://host:9002", AddressError::Url),
             ("::1:9002", AddressError::NeedsBrackets),
             ("[::1:9002", AddressError::Brackets),
             ("[name]:9002", AddressError::Brackets),

@@ -15,11 +15,8 @@ use crate::time_span;
 #[command(next_help_heading = "Distribution (ours)")]
 pub struct DistributionArguments {
     /// Time GADGETRON_REMOTE_WORKER_COMMAND may take.
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time_span::parse)]
-    discovery_timeout: Duration,
-    /// Mebibytes it may print.
-    #[arg(long, value_name = "MIB", default_value_t = 1)]
-    discovery_mebibytes: usize,
+    #[command(flatten)]
+    discovery: DiscoveryArguments,
     /// How often a connection to a worker is tried.
     #[arg(long, value_name = "COUNT", default_value_t = 3)]
     worker_attempts: u32,
@@ -94,6 +91,27 @@ pub struct DistributionArguments {
     worker_list_items: u64,
 }
 
+/// Bounds on the discovery command.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct DiscoveryArguments {
+    /// Time the discovery command may take.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time_span::parse)]
+    discovery_timeout: Duration,
+    /// Mebibytes it may print.
+    #[arg(long, value_name = "MIB", default_value_t = 1)]
+    discovery_mebibytes: usize,
+}
+
+impl DiscoveryArguments {
+    /// The bounds.
+    pub(super) fn limits(&self) -> DiscoveryLimits {
+        DiscoveryLimits {
+            time: self.discovery_timeout,
+            output: mebibytes(self.discovery_mebibytes),
+        }
+    }
+}
+
 fn mebibytes(number: usize) -> usize {
     number.saturating_mul(1 << 20)
 }
@@ -104,10 +122,7 @@ impl DistributionArguments {
         Distribution {
             source,
             roster: RosterLimits {
-                discovery: DiscoveryLimits {
-                    time: self.discovery_timeout,
-                    output: mebibytes(self.discovery_mebibytes),
-                },
+                discovery: self.discovery.limits(),
                 link: LinkLimits {
                     attempts: self.worker_attempts,
                     connect: self.worker_connect_timeout,

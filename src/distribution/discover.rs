@@ -1,17 +1,19 @@
 //! `gadgetron discover`: runs the discovery command, asks every worker, prints who is there.
 
 use std::{
+    collections::HashSet,
     io::{self, Write},
     time::Duration,
 };
 
 use clap::Args;
 use distributed::{
-    Address, DiscoveryLimits, Source, discover,
+    Address, Source, discover,
     link::{Tcp, query},
 };
 use futures::{StreamExt, stream};
 
+use super::arguments::DiscoveryArguments;
 use crate::time_span;
 
 /// How many workers are asked at a time.
@@ -26,6 +28,8 @@ pub struct DiscoverArguments {
     /// How long a worker may take to answer.
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = time_span::parse)]
     timeout: Duration,
+    #[command(flatten)]
+    discovery: DiscoveryArguments,
 }
 
 /// What one worker answered.
@@ -37,8 +41,11 @@ struct Found {
 
 /// Runs the subcommand; `Ok(false)` when no worker answers.
 pub async fn run(arguments: &DiscoverArguments, source: &Source, out: &mut (dyn Write + Send)) -> io::Result<bool> {
-    let addresses = match discover(source, &DiscoveryLimits::default()).await {
-        Ok(addresses) => addresses,
+    let addresses = match discover(source, &arguments.discovery.limits()).await {
+        Ok(listed) => {
+            listed.warn_of_skipped(&HashSet::new());
+            listed.addresses
+        }
         Err(error) => {
             tracing::warn!("{error}");
             Vec::new()
@@ -122,6 +129,8 @@ fn print_json(found: &[Found], out: &mut (dyn Write + Send)) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use clap::{Args as _, FromArgMatches};
+
     use super::*;
 
     #[test]
@@ -139,8 +148,9 @@ mod tests {
         drop(listener);
         let source = Source::Command(format!("echo '[\"{address}\"]'"));
         for json in [true, false] {
-            let timeout = Duration::from_secs(5);
-            let arguments = DiscoverArguments { json, timeout };
+            let line = ["discover", "--json"].into_iter().take(1 + usize::from(json));
+            let arguments = DiscoverArguments::augment_args(clap::Command::new("")).get_matches_from(line);
+            let arguments = DiscoverArguments::from_arg_matches(&arguments).unwrap();
             let mut out = Vec::new();
             assert!(!run(&arguments, &source, &mut out).await.unwrap());
             let text = String::from_utf8(out).unwrap();

@@ -214,33 +214,17 @@ fn log(event: &Event, warned: &Mutex<HashSet<String>>) -> Option<String> {
         warned.insert(address.to_owned())
     };
     match event {
-        Event::Refused { address, reason } if first(address) => {
-            tracing::warn!("worker {address} is left out: {reason}");
-        }
-        Event::Lost { address, reason } if first(address) => {
-            tracing::warn!("worker {address} is lost, its work goes elsewhere: {reason}");
-        }
-        Event::Few {
-            key,
-            address,
-            messages,
-            results,
-            most,
-        } => {
-            let words = format!(
-                "worker {address} gave key {key} {results} results for {messages} messages and closed in good order; \
-                 the most for as many messages: {most}"
-            );
-            return Some(words);
-        }
+        Event::Refused { address, .. } | Event::Lost { address, .. } if first(address) => tracing::warn!("{event}"),
+        Event::Unrepeatable { .. } => tracing::warn!("{event}"),
+        Event::Few { .. } => return Some(event.to_string()),
         Event::Local => {
             let mut warned = warned.lock().unwrap_or_else(PoisonError::into_inner);
             match !warned.is_empty() && warned.insert(NONE_LEFT.to_owned()) {
                 true => tracing::warn!("no worker is left: this machine does the work"),
-                false => tracing::debug!("no worker is there: this machine does the work"),
+                false => tracing::debug!("{event}"),
             }
         }
-        other => tracing::info!("{other:?}"),
+        event => tracing::info!("{event}"),
     }
     None
 }

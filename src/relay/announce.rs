@@ -41,7 +41,7 @@ pub async fn announce(relay: &str, port: u16, options: AnnounceOptions, shutdown
     };
     let mut ticks = time::interval(options.every);
     ticks.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
-    let mut reached = None;
+    let (mut reached, mut listed) = (None, false);
     while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
         let problem = match post("add_worker").await {
             Ok(Ok(())) => None,
@@ -54,8 +54,10 @@ pub async fn announce(relay: &str, port: u16, options: AnnounceOptions, shutdown
             (Some(problem), _) => tracing::warn!("the relay {relay} does not list this worker: {problem}; trying on"),
         }
         reached = Some(problem.is_none());
+        listed |= problem.is_none();
     }
-    if reached == Some(true) {
+    // Also where the last announcement failed: the entry may still be there.
+    if listed {
         // The Python relay cannot do this: there the entry expires.
         let _ = post("remove_worker").await;
     }

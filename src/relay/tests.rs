@@ -154,3 +154,40 @@ async fn a_relay_that_is_not_there_is_no_reason_to_stop() {
     shutdown.cancel();
     announcing.await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_whose_last_announcement_failed_takes_itself_off_all_the_same() {
+    let (asked, mut questions) = tokio::sync::mpsc::unbounded_channel();
+    let announcements = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let relay = axum::Router::new().fallback(move |uri: axum::http::Uri| {
+        let count = announcements.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        asked.send(uri.path().to_owned()).unwrap();
+        std::future::ready(match count {
+            0 => axum::http::StatusCode::OK,
+            _ => axum::http::StatusCode::INTERNAL_SERVER_ERROR,
+        })
+    });
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let serving = tokio::spawn(async move { axum::serve(listener, relay).await });
+    let shutdown = CancellationToken::new();
+    let options = AnnounceOptions {
+        every: Duration::from_millis(1),
+        ..AnnounceOptions::default()
+    };
+    let announcing = tokio::spawn({
+        let shutdown = shutdown.clone();
+        async move { announce(&address, 9002, options, shutdown).await }
+    });
+    for _ in 0..3 {
+        assert_eq!(questions.recv().await.unwrap(), "/cloudbus/add_worker");
+    }
+    shutdown.cancel();
+    announcing.await.unwrap();
+    let mut last = String::new();
+    while let Ok(question) = questions.try_recv() {
+        last = question;
+    }
+    assert_eq!(last, "/cloudbus/remove_worker");
+    serving.abort();
+}

@@ -3,8 +3,9 @@
 //! As in the original, subject, device and session come from the header, or else from a measurement ID of the form
 //! `device_subject_session_measurement`, and the whole measurement ID is the custom tag `measurement`. Two things are
 //! different: a measurement ID of any form works (with the subject `$null` where none is known), and a blob is also
-//! found when the two headers do not name the same subject, device or session, as long as the measurement ID is the
-//! one asked for.
+//! found when the two headers do not name the same device or session, or when it was stored for the subject that the
+//! measurement ID names or for no subject, as long as the measurement ID is the one asked for. Under a third subject it is
+//! not looked for: subjects are whom blobs belong to.
 
 use std::collections::BTreeMap;
 

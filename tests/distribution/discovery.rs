@@ -91,6 +91,28 @@ fn an_entry_that_is_no_address_is_skipped_and_the_rest_is_used() {
 }
 
 #[test]
+fn what_is_asked_often_is_complained_of_once() {
+    // Every key asks anew.
+    let often = ["--worker-refresh", "0", "--worker-list-pause", "0"];
+    let (case, worker) = (Case::new(Mode::Keyed), Server::start());
+    let folder = tempfile::tempdir().unwrap();
+    let asked = folder.path().join("asked");
+    let asked = asked.display();
+    for command in [
+        format!("echo >> {asked}; echo [http://nonsense:1/, {}]", worker.address),
+        // The words differ each time.
+        format!("echo >> {asked}; cat {asked} | wc -l >&2; exit 3"),
+    ] {
+        std::fs::write(folder.path().join("asked"), "").unwrap();
+        let finished = case.run(Some(&command), &often);
+        case.assert_equal(&finished);
+        let lines = std::fs::read_to_string(folder.path().join("asked")).unwrap();
+        assert!(lines.lines().count() > 1, "it is asked once: {}", finished.said);
+        assert_eq!(finished.warnings().len(), 1, "{}", finished.said);
+    }
+}
+
+#[test]
 fn discover_lists_who_answers_and_fails_when_nobody_does() {
     let worker = Server::start();
     let stopped = Server::start();

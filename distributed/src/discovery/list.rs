@@ -13,6 +13,17 @@ pub struct Listed {
     pub skipped: Vec<(String, AddressError)>,
 }
 
+impl Listed {
+    /// Warns of the entries that are no address, but for those that `told` names already.
+    pub fn warn_of_skipped(&self, told: &HashSet<String>) {
+        for (entry, error) in &self.skipped {
+            if !told.contains(entry) {
+                tracing::warn!("the discovery command lists \"{entry}\", which is no address: {error}; it is skipped");
+            }
+        }
+    }
+}
+
 /// Why a text is no list of addresses.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ListError {
@@ -145,7 +156,7 @@ mod tests {
             listed.skipped,
             [
                 ("7".into(), AddressError::NoPort),
-                ("http://***@b:2".into(), AddressError::NeedsBrackets)
+                ("http://***@b:2".into(), AddressError::Url)
             ]
         );
     }

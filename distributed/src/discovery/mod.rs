@@ -6,10 +6,10 @@
 mod command;
 mod list;
 
-use std::time::Duration;
+use std::{mem::discriminant, time::Duration};
 
 pub use command::CommandFailure;
-pub use list::{ListError, parse_list};
+pub use list::{ListError, Listed, parse_list};
 
 use crate::Address;
 
@@ -87,16 +87,29 @@ fn said(stderr: &str) -> String {
     }
 }
 
-/// Asks once. Gives each address once, in the order listed; an entry that is no address is skipped with a warning.
+impl DiscoveryError {
+    /// Whether it is the same that went wrong, whatever the words.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Command(one), Self::Command(other)) => discriminant(one) == discriminant(other),
+            _ => discriminant(self) == discriminant(other),
+        }
+    }
+}
+
+/// Asks once. Gives each address once, in the order listed, and the entries that are no address.
 ///
 /// Dropping the future ends the command and its children.
-pub async fn discover(source: &Source, limits: &DiscoveryLimits) -> Result<Vec<Address>, DiscoveryError> {
+pub async fn discover(source: &Source, limits: &DiscoveryLimits) -> Result<Listed, DiscoveryError> {
     let command = match source {
         Source::Unset => return Err(DiscoveryError::Unset),
         Source::Fixed(addresses) => {
             return match list::each_once(addresses.clone()) {
                 addresses if addresses.is_empty() => Err(DiscoveryError::Empty { stderr: String::new() }),
-                addresses => Ok(addresses),
+                addresses => Ok(Listed {
+                    addresses,
+                    skipped: Vec::new(),
+                }),
             };
         }
         Source::Command(command) => command,
@@ -109,14 +122,11 @@ pub async fn discover(source: &Source, limits: &DiscoveryLimits) -> Result<Vec<A
             return Err(DiscoveryError::List { problem, stderr });
         }
     };
-    for (entry, error) in &listed.skipped {
-        tracing::warn!("the discovery command lists \"{entry}\", which is no address: {error}; it is skipped");
-    }
     if listed.addresses.is_empty() {
         return Err(DiscoveryError::Empty { stderr: printed.stderr });
     }
     tracing::debug!(workers = listed.addresses.len(), "workers discovered");
-    Ok(listed.addresses)
+    Ok(listed)
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ async fn ask(command: &str) -> Result<Vec<String>, String> {
 async fn ask_within(command: &str, limits: DiscoveryLimits) -> Result<Vec<String>, String> {
     discover(&Source::Command(command.into()), &limits)
         .await
-        .map(|addresses| addresses.iter().map(Address::to_string).collect())
+        .map(|listed| listed.addresses.iter().map(Address::to_string).collect())
         .map_err(|error| error.to_string())
 }
 
@@ -144,5 +144,5 @@ async fn a_fixed_list_needs_no_command() {
     let addresses: Vec<Address> = vec!["a:1".parse().unwrap(), "a:1".parse().unwrap()];
     let source = Source::Fixed(addresses.clone());
     let found = discover(&source, &DiscoveryLimits::default()).await.unwrap();
-    assert_eq!(found, addresses[..1]);
+    assert_eq!(found.addresses, addresses[..1]);
 }

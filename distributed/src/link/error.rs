@@ -36,9 +36,19 @@ pub enum LinkFault {
         /// What the last one met.
         cause: io::Error,
     },
-    /// The connection broke.
+    /// The connection broke while something was read.
+    #[error("the connection broke{}: {cause}", half_message(*.half, *.offset))]
+    Broken {
+        /// What the system says.
+        cause: io::Error,
+        /// Whether a message had begun.
+        half: bool,
+        /// Where the last message begins, in bytes from the start of the connection.
+        offset: u64,
+    },
+    /// The connection broke while something was written, and the worker said nothing about it.
     #[error("the connection broke: {0}")]
-    Broken(#[source] io::Error),
+    Unwritten(io::Error),
     /// The bytes ended without CLOSE.
     #[error("hung up without CLOSE{}", half_message(*.half, *.offset))]
     HungUp {
@@ -57,8 +67,13 @@ pub enum LinkFault {
     #[error("sent bytes that were not understood: {0}")]
     Protocol(#[from] protocol::error::Error),
     /// The worker's own words.
-    #[error("failed: {0}")]
-    Reported(String),
+    #[error("failed, after {offset} bytes: {words}")]
+    Reported {
+        /// Its words.
+        words: String,
+        /// Where they end, in bytes from the start of the connection.
+        offset: u64,
+    },
     /// CLOSE before ours.
     #[error("closed the connection while data were still being sent{}", said(.words.as_deref()))]
     ClosedEarly {

@@ -177,7 +177,7 @@ async fn work<C: Connector>(
                 // The worker may have said why before it hung up.
                 Err(send::Stop::Broken(error)) => {
                     let last = tokio::time::timeout(limits.last_words, receiving).await;
-                    last.unwrap_or(Err(LinkFault::Broken(error)))
+                    last.unwrap_or(Err(LinkFault::Unwritten(error)))
                 }
             },
         }

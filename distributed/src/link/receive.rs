@@ -1,6 +1,9 @@
 //! The receiving half of a link: the worker's messages, its words, its silence.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::{
+    io,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+};
 
 use engine::{Message, Output};
 use protocol::{
@@ -32,6 +35,20 @@ pub(super) struct Receiver<'a, C> {
 /// How much of a worker's words is logged, in characters.
 const WORDS_SHOWN: usize = 2000;
 
+fn broken(cause: io::Error, mut incoming: Incoming) -> LinkFault {
+    let offset = incoming.offset();
+    incoming.handle_end();
+    let half = matches!(incoming.poll_event(), Ok(Some(Event::End { clean: false })));
+    LinkFault::Broken { cause, half, offset }
+}
+
+fn reported(words: String, incoming: &Incoming) -> LinkFault {
+    LinkFault::Reported {
+        words,
+        offset: incoming.offset(),
+    }
+}
+
 fn shown(words: &str) -> String {
     words.chars().take(WORDS_SHOWN).collect()
 }
@@ -51,8 +68,10 @@ impl<C: Connector> Receiver<'_, C> {
         let (mut words, mut talk) = (None, 0);
         loop {
             let Some(event) = incoming.poll_event()? else {
-                if self.fill(&mut socket, &mut incoming, received).await? == 0 {
-                    incoming.handle_end();
+                match self.fill(&mut socket, &mut incoming, received).await? {
+                    Ok(0) => incoming.handle_end(),
+                    Ok(_) => {}
+                    Err(cause) => return Err(broken(cause, incoming)),
                 }
                 continue;
             };
@@ -75,17 +94,17 @@ impl<C: Connector> Receiver<'_, C> {
                     }
                     words = Some(text);
                 }
-                Event::RemoteError(text) => return Err(LinkFault::Reported(shown(&text))),
+                Event::RemoteError(text) => return Err(reported(shown(&text), &incoming)),
                 Event::Close => {
                     return match complaint {
-                        Some(text) => Err(LinkFault::Reported(text)),
+                        Some(text) => Err(reported(text, &incoming)),
                         None if self.traffic.closed.load(Relaxed) => Ok(()),
                         None => Err(LinkFault::ClosedEarly { words }),
                     };
                 }
                 Event::End { clean } => {
                     return Err(match complaint {
-                        Some(text) => LinkFault::Reported(text),
+                        Some(text) => reported(text, &incoming),
                         None => LinkFault::HungUp {
                             half: !clean,
                             offset: incoming.offset(),
@@ -112,14 +131,14 @@ impl<C: Connector> Receiver<'_, C> {
         }
     }
 
-    /// Reads some bytes; 0 at the end. A worker that owes an answer and stays silent is asked whether it lives: on a
+    /// Reads some bytes; 0 at the end; an error where the connection broke. A worker that owes an answer and stays silent is asked whether it lives: on a
     /// connection of its own, because on this one the question would wait behind the data.
     async fn fill<R: AsyncRead + Unpin>(
         &self,
         socket: &mut R,
         incoming: &mut Incoming,
         received: u64,
-    ) -> Result<usize, LinkFault> {
+    ) -> Result<io::Result<usize>, LinkFault> {
         let silence = self.limits.silence;
         let reading = socket.read_buf(incoming.receive_buffer());
         tokio::pin!(reading);
@@ -127,7 +146,7 @@ impl<C: Connector> Receiver<'_, C> {
             let start = Instant::now();
             let (worried, deadline) = (start + silence * 2 / 3, start + silence);
             if let Ok(read) = timeout_at(worried, &mut reading).await {
-                return read.map_err(LinkFault::Broken);
+                return Ok(read);
             }
             let owes = self.traffic.closed.load(Relaxed) || self.traffic.sent.load(Relaxed) > received;
             if !owes {
@@ -144,7 +163,7 @@ impl<C: Connector> Receiver<'_, C> {
                 }
             };
             tokio::select! {
-                read = &mut reading => return read.map_err(LinkFault::Broken),
+                read = &mut reading => return Ok(read),
                 lives = timeout_at(deadline, lives) => match lives {
                     Ok(true) => {}
                     Ok(false) | Err(_) => return Err(LinkFault::Silent(silence)),

@@ -160,7 +160,7 @@ async fn every_lie_is_told_with_the_address_and_the_place() {
                     swallow(peer).await;
                 })
             },
-            &["failed: no coils"],
+            &["failed, after 360 bytes: no coils"],
         ),
         (
             |mut peer| {
@@ -171,7 +171,7 @@ async fn every_lie_is_told_with_the_address_and_the_place() {
                     swallow(peer).await;
                 })
             },
-            &["failed: [Thread] ERROR: no coils"],
+            &["failed, after", "bytes: [Thread] ERROR: no coils"],
         ),
         (
             |mut peer| {
@@ -278,7 +278,7 @@ async fn the_last_words_of_a_worker_that_hung_up_are_heard() {
     });
     let (_, outcome) = converse(worker, 10_000).await;
     let error = outcome.unwrap_err().to_string();
-    assert!(error.contains("failed: out of memory"), "{error}");
+    assert!(error.contains("failed, after 23 bytes: out of memory"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,13 +1,18 @@
 //! The workers of one node: the discovery command's list, kept fresh while the node runs.
 
-use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
 
 use engine::{Message, Worker, Workers};
 use futures::{FutureExt, future::BoxFuture};
 use tokio::time::Instant;
 
 use crate::{
-    Address, DiscoveryLimits, Parcel, Source, discover,
+    Address, DiscoveryError, DiscoveryLimits, Parcel, Source, discover,
     link::{Connector, LinkLimits, Setup},
     remote::Remote,
 };
@@ -53,8 +58,10 @@ struct List<C> {
     addresses: Vec<Address>,
     /// Every worker ever listed: the same worker stays the same.
     known: HashMap<Address, Arc<Remote<C>>>,
-    /// The last warning, which is not repeated.
-    warned: String,
+    /// Why there was no list the last time, which is not said again.
+    failed: Option<DiscoveryError>,
+    /// The entries of the last list that are no address, which is not said again.
+    skipped: HashSet<String>,
 }
 
 impl<C> fmt::Debug for Roster<C> {
@@ -73,7 +80,8 @@ impl<C: Connector> Roster<C> {
             asked: None,
             addresses: Vec::new(),
             known: HashMap::new(),
-            warned: String::new(),
+            failed: None,
+            skipped: HashSet::new(),
         });
         Self {
             shared: Arc::new(Shared {
@@ -107,20 +115,21 @@ impl<C: Connector> Shared<C> {
 
     async fn ask(&self, list: &mut List<C>) {
         match discover(&self.source, &self.limits.discovery).await {
-            Ok(addresses) => {
-                list.warned.clear();
-                list.addresses = addresses;
+            Ok(listed) => {
+                listed.warn_of_skipped(&list.skipped);
+                list.failed = None;
+                list.addresses = listed.addresses;
+                list.skipped = listed.skipped.into_iter().map(|(entry, _)| entry).collect();
             }
             Err(error) => {
-                let warning = error.to_string();
-                if list.warned != warning {
+                if !list.failed.as_ref().is_some_and(|failed| failed.is_like(&error)) {
                     // Workers that are listed already stay: a command that fails once does not take them away.
                     match list.addresses.len() {
-                        0 => tracing::warn!("{warning}; this machine reconstructs alone"),
-                        known => tracing::warn!("{warning}; the {known} workers known before are used on"),
+                        0 => tracing::warn!("{error}; this machine reconstructs alone"),
+                        known => tracing::warn!("{error}; the {known} workers known before are used on"),
                     }
-                    list.warned = warning;
                 }
+                list.failed = Some(error);
             }
         }
         list.asked = Some(Instant::now());

@@ -136,6 +136,40 @@ pub enum Event {
     },
 }
 
+impl fmt::Display for Event {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused { address, reason } => write!(formatter, "worker {address} is left out: {reason}"),
+            Self::Lost { address, reason } => {
+                write!(formatter, "worker {address} is lost, its work goes elsewhere: {reason}")
+            }
+            Self::Local => formatter.write_str("no worker is there: this machine does the work"),
+            Self::Straggler { job, address } => {
+                write!(
+                    formatter,
+                    "job {job}, which holds up all others, goes to worker {address} too"
+                )
+            }
+            Self::Few {
+                key,
+                address,
+                messages,
+                results,
+                most,
+            } => write!(
+                formatter,
+                "worker {address} gave key {key} {results} results for {messages} messages and closed in good order; the \
+                 most for as many messages: {most}"
+            ),
+            Self::Unrepeatable { limit } => write!(
+                formatter,
+                "more than {limit} bytes wait to be answered (--replay-mebibytes): were the worker of the oldest key lost \
+                 now, the reconstruction would fail"
+            ),
+        }
+    }
+}
+
 type Observer = Arc<dyn Fn(&Event) + Send + Sync>;
 
 /// Where work goes, before it is said how. Made by [`distribute`].

@@ -2,7 +2,7 @@
 
 use engine::BoxError;
 use num_complex::Complex32;
-use protocol::{Acquisition, AcquisitionHeader, IsmrmrdHeader, acquisition::flag};
+use protocol::{Acquisition, AcquisitionHeader, IsmrmrdHeader, acquisition::flag, header::Encoding};
 
 use crate::{
     numerics::frames::Extent,
@@ -52,6 +52,9 @@ pub(super) enum GeometryError {
 pub(super) struct Geometry {
     /// Size of k-space.
     pub(super) extent: Extent,
+    /// Rows of the encoded field of view that are as high as those of the images: as many as k-space has lines, unless the
+    /// header asks for pixels of another size.
+    pub(super) rows: usize,
     /// Matrix of the images, x, y, z.
     pub(super) matrix: [u16; 3],
     /// Their field of view.
@@ -82,6 +85,7 @@ impl Geometry {
                 e1: lines.into(),
                 e2: 1,
             },
+            rows: rows(encoding, lines.into()),
             matrix,
             field_of_view: encoding.recon_space.field_of_view_mm,
             centre: limits.center,
@@ -136,6 +140,17 @@ impl Geometry {
                 .for_each(|(target, sample)| *target = *sample);
         }
         Ok(())
+    }
+}
+
+fn rows(encoding: &Encoding, lines: usize) -> usize {
+    let (encoded, recon) = (&encoding.encoded_space, &encoding.recon_space);
+    let [encoded, field_of_view] = [encoded, recon].map(|space| f64::from(space.field_of_view_mm[1]));
+    let rows = encoded * f64::from(recon.matrix_size[1]) / field_of_view;
+    // Fields of view are rounded in headers.
+    match rows.is_finite() && rows > 0.0 && (rows - lines as f64).abs() >= 1.0 {
+        true => 2_usize.saturating_mul((rows / 2.0).round() as usize),
+        false => lines,
     }
 }
 

@@ -3,6 +3,9 @@
 //! [`AliasedImage`] of lane `images` and [`WeightsUpdate`] of lane `weights` to [`Image`]; class `Unmixing`. An image gets
 //! the newest weights that the data up to its own slice give. Only an image of a slice that has none yet waits for the
 //! first ones.
+//!
+//! Where the header asks for pixels of another height than k-space has, the image is resampled, as `FieldOfViewAdjustment` does
+//! it; the original only cuts, and makes an image of a part of the field of view.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -23,6 +26,7 @@ use crate::{
     numerics::frames::Extent,
     numerics::{grappa, resize},
     registry::Configured,
+    room,
 };
 
 crate::properties! {
@@ -178,6 +182,11 @@ fn combine(
         e1: geometry.matrix[1].into(),
         ..extent
     };
+    let resampled = Extent {
+        e1: geometry.rows,
+        ..extent
+    };
+    room::elements::<Complex32>("images of the matrix to reconstruct", &[resampled.e1, resampled.ro])?;
     for set in &weights.sets {
         let factors = set.as_slice().unwrap_or_default();
         if factors.len() != aliased.len() {
@@ -186,7 +195,8 @@ fn combine(
         let mut combined = vec![Complex32::ZERO; extent.volume()];
         grappa::unmix(aliased, factors, &mut combined);
         combined.iter_mut().for_each(|pixel| *pixel *= properties.scale);
-        pixels.extend(resize::place(combined, extent, cut));
+        resize::resample(&mut combined, extent, resampled);
+        pixels.extend(resize::place(combined, resampled, cut));
     }
     let header = ImageHeader {
         matrix_size: geometry.matrix.map(|size| size.max(1)),

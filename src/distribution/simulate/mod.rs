@@ -51,7 +51,7 @@ pub struct SimulateArguments {
     #[arg(long, default_value_t = 0.2, value_parser = time)]
     pub latency_ms: f64,
     /// Gigabits in a second that this machine's network carries, each way; 0 for any number.
-    #[arg(long, default_value_t = 10.0, value_parser = time)]
+    #[arg(long, default_value_t = 0.0, value_parser = time)]
     pub gigabits: f64,
     /// The share of jobs during which the worker is lost.
     #[arg(long, default_value_t = 0.0, value_parser = share)]
@@ -97,7 +97,8 @@ pub struct Simulation {
     pub efficiency: f64,
     /// The time one worker beside this process would take, over the makespan.
     pub speedup: f64,
-    /// What no number of workers makes shorter: the time this machine's network takes to carry all, in seconds.
+    /// What no number of workers makes shorter: the time this machine's network takes to carry all, in seconds; 0 where it
+    /// carries any number.
     pub network_s: f64,
     /// Jobs that were begun more than once: lost with their worker, or given to a second one.
     pub retries: u64,
@@ -105,6 +106,8 @@ pub struct Simulation {
     pub lost: u64,
     /// Connections that were refused.
     pub refused: u64,
+    /// Jobs that were done here, because no worker was there.
+    pub here: u64,
     /// Jobs given to a second worker because the first held up all others.
     pub stragglers: u64,
     /// The most bytes of jobs and results that this machine held at a time.
@@ -119,8 +122,8 @@ pub enum SimulateError {
     /// The runtime, or standard output.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// The distribution failed, as it would have failed in earnest.
-    #[error("the reconstruction would fail: {0}")]
+    /// The scheduler failed. Neither lost workers nor their number make it do that.
+    #[error("the spreading failed: {0}")]
     Failed(#[from] engine::Error),
 }
 
@@ -149,20 +152,30 @@ async fn spread(arguments: &SimulateArguments) -> Result<Simulation, SimulateErr
     let rate = (arguments.gigabits > 0.0).then_some(arguments.gigabits * 1e9 / 8.0);
     let milliseconds = |number: f64| Duration::from_secs_f64(number / 1e3);
     let memory = Arc::new(Memory::default());
-    let world = Arc::new(World {
-        job: milliseconds(arguments.job_ms),
-        jitter: arguments.jitter,
-        job_bytes: arguments.bytes,
-        result_bytes: arguments.result_bytes,
-        latency: milliseconds(arguments.latency_ms),
-        fail_rate: arguments.fail_rate,
-        down: Duration::from_secs_f64(arguments.down),
-        there: Wire::new(rate),
-        back: Wire::new(rate),
-        memory: memory.clone(),
-        dice: Mutex::new(Dice::new(arguments.seed)),
-        begun: AtomicU64::new(0),
-    });
+    let world = |latency, fail_rate, rate, seed| {
+        Arc::new(World {
+            job: milliseconds(arguments.job_ms),
+            jitter: arguments.jitter,
+            job_bytes: arguments.bytes,
+            result_bytes: arguments.result_bytes,
+            latency,
+            fail_rate,
+            down: Duration::from_secs_f64(arguments.down),
+            there: Wire::new(rate),
+            back: Wire::new(rate),
+            memory: memory.clone(),
+            dice: Mutex::new(Dice::new(seed)),
+            begun: AtomicU64::new(0),
+        })
+    };
+    // What is done where no worker is left goes over no network, and is not lost.
+    let here = world(Duration::ZERO, 0.0, None, !arguments.seed);
+    let world = world(
+        milliseconds(arguments.latency_ms),
+        arguments.fail_rate,
+        rate,
+        arguments.seed,
+    );
     let worker = |number| -> AnyWorker<Job, Done> {
         Arc::new(Simulated {
             address: format!("worker-{number}"),
@@ -171,12 +184,18 @@ async fn spread(arguments: &SimulateArguments) -> Result<Simulation, SimulateErr
         })
     };
     let workers: Vec<_> = (1..=arguments.workers).map(worker).collect();
+    let local = Simulated {
+        address: "this machine".into(),
+        world: here.clone(),
+        back_at: Arc::new(Mutex::new(Instant::now())),
+    };
     let counts: Arc<[AtomicU64; 3]> = Arc::default();
     let [lost, refused, stragglers] = &*counts;
     let observed = counts.clone();
     let defaults = DistributeLimits::default();
     let bytes = arguments.bytes;
     let spreading = distribute(workers)
+        .local(local)
         .limits(DistributeLimits {
             refresh: stretched(defaults.refresh),
             farewell: stretched(defaults.farewell),
@@ -220,9 +239,10 @@ async fn spread(arguments: &SimulateArguments) -> Result<Simulation, SimulateErr
         network_s: rate.map_or(0.0, |rate| {
             jobs as f64 * arguments.bytes.max(arguments.result_bytes) as f64 / rate
         }),
-        retries: world.begun.load(Relaxed).saturating_sub(jobs),
+        retries: (world.begun.load(Relaxed) + here.begun.load(Relaxed)).saturating_sub(jobs),
         lost: lost.load(Relaxed),
         refused: refused.load(Relaxed),
+        here: here.begun.load(Relaxed),
         stragglers: stragglers.load(Relaxed),
         memory_bytes: memory.most.load(Relaxed),
         overhead_us: real * 1e6 / jobs as f64,
@@ -240,6 +260,7 @@ fn print_table(simulation: &Simulation, out: &mut dyn Write) -> io::Result<()> {
         retries,
         lost,
         refused,
+        here,
         stragglers,
         memory_bytes,
         overhead_us,
@@ -252,11 +273,20 @@ fn print_table(simulation: &Simulation, out: &mut dyn Write) -> io::Result<()> {
         "  efficiency   {:.1} %, as {speedup:.1} busy workers",
         efficiency * 100.0
     )?;
-    writeln!(out, "  network      {network_s:.3} s at the least")?;
+    match *network_s > 0.0 {
+        true => writeln!(out, "  network      {network_s:.3} s at the least")?,
+        false => writeln!(
+            out,
+            "  network      carries everything; say what yours does (--gigabits)"
+        )?,
+    }
     writeln!(
         out,
         "  retries      {retries} ({lost} links lost, {refused} refused, {stragglers} stragglers)"
     )?;
+    if *here > 0 {
+        writeln!(out, "  here         {here} jobs, while no worker was there")?;
+    }
     writeln!(out, "  memory here  {mebibytes:.1} MiB of jobs and results at most")?;
     writeln!(
         out,

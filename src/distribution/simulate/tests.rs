@@ -75,6 +75,18 @@ fn workers_that_are_lost_cost_time_and_no_result() {
 }
 
 #[test]
+fn where_all_workers_are_lost_the_rest_is_done_here() {
+    let simulation = simulate(&SimulateArguments {
+        fail_rate: 1.0,
+        down: 1e6,
+        ..arguments(4)
+    })
+    .unwrap();
+    assert_eq!((simulation.here, simulation.lost), (400, 4), "{simulation:?}");
+    assert!((simulation.makespan_s - 8.0).abs() < 0.5, "{simulation:?}");
+}
+
+#[test]
 fn figures_are_printed_for_people_and_for_programs() {
     let text = |json| {
         let mut out = Vec::new();

@@ -85,3 +85,51 @@ fn images_without_weights_at_the_end_are_an_error_that_names_the_slice() {
         NoWeights { slice: 3, images: 2 }.to_string()
     );
 }
+
+#[test]
+fn pixels_of_another_height_are_resampled() {
+    let wave = |rows: usize, brightness: f32| -> Vec<Complex32> {
+        let turn = |row: usize| (row as f32 - (rows / 2) as f32) / rows as f32;
+        let row = |row| [Complex32::from_polar(brightness, turn(row) * std::f32::consts::TAU); 2];
+        (0..rows).flat_map(row).collect()
+    };
+    let header = |encoded: f32, rows: u16| {
+        let mut header = crate::testing::header([2, 8, 1], [2, rows, 1]);
+        let encoding = &mut header.encoding[0];
+        encoding.encoded_space.field_of_view_mm = [100.0, encoded, 10.0];
+        encoding.recon_space.field_of_view_mm = [100.0, 100.0, 10.0];
+        encoding.encoding_limits.kspace_encoding_step_1 = Some(protocol::header::Limit {
+            minimum: 0,
+            maximum: 7,
+            center: 4,
+        });
+        header
+    };
+    let weights = Weights {
+        uncombined: 0,
+        sets: vec![Array3::from_elem((1, 8, 2), Complex32::ONE)],
+    };
+    // The whole field of view in half as many rows; half of it in as many; its middle half, rounded.
+    for (encoded, rows, expected) in [
+        (100.0, 4, wave(4, 2_f32.sqrt())),
+        (200.0, 4, wave(8, 1.0)[4..12].to_vec()),
+        (205.0, 4, wave(8, 1.0)[4..12].to_vec()),
+        (100.0, 8, wave(8, 1.0)),
+    ] {
+        let aliased = AliasedImage {
+            data: Some(Array3::from_shape_vec((1, 8, 2), wave(8, 1.0)).unwrap()),
+            ..image(0, 0)
+        };
+        let geometry = Geometry::of(&header(encoded, rows)).unwrap();
+        let properties = UnmixingProperties::default();
+        let combined = combine(aliased, &weights, geometry, &properties, 1).unwrap();
+        let pixels: Vec<Complex32> = combined.data.iter().copied().collect();
+        assert_eq!(pixels.len(), expected.len());
+        for (found, expected) in pixels.iter().zip(&expected) {
+            assert!(
+                (found - expected).norm() < 1e-5,
+                "{encoded} mm, {rows} rows: {pixels:?}"
+            );
+        }
+    }
+}
