@@ -8,7 +8,7 @@ use tokio::io::{AsyncWriteExt, duplex};
 use crate::peer::{CLIENT_WAVEFORMS, boundaries};
 
 /// What may lie between the client and the place where nothing moves any more: two sockets' worth of bytes (the
-/// in-memory connection), what one read takes in, the channels, and what was encoded and not yet written.
+/// in-memory connection), what one read takes in, the channels, what is read ahead to see whether the client is there, and what was encoded and not yet written.
 #[tokio::test(start_paused = true)]
 async fn what_is_taken_from_it_is_bounded() {
     const SOCKET: usize = 64 * 1024;
@@ -17,6 +17,7 @@ async fn what_is_taken_from_it_is_bounded() {
         messages: 4,
         bytes: 1 << 20,
     };
+    services.limits.look_ahead_bytes = 2 << 20;
     let services = Arc::new(services);
     let (mut client, server) = duplex(SOCKET);
     let serving = tokio::spawn(handle(server, "stalled".into(), services));
