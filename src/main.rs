@@ -1,5 +1,7 @@
 //! The `gadgetron` command.
 
+mod memory;
+
 use std::{io::IsTerminal, process::ExitCode};
 
 use clap::Parser;
@@ -7,6 +9,7 @@ use gadgetron::cli::{self, CommandLine};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
+    memory::keep_for_the_next_array();
     let command_line = CommandLine::parse();
     // Standard output belongs to data: every word goes to standard error.
     let filter = EnvFilter::try_from_env("GADGETRON_LOG").unwrap_or_else(|_| EnvFilter::new("info"));

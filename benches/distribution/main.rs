@@ -3,7 +3,7 @@
 //!     cargo bench --bench distribution [-- ROUNDS]
 //!
 //! 1. `distributed_default.xml` with two workers, 84 MB from a client, against the same chain in one server: `default.xml`, and
-//!    `distributed_default.xml` where there are no workers.
+//!    `distributed_default.xml` where there are no workers; and against a head that only copies.
 //! 2. A pass-through `puredistributed` against a plain copy from one socket to another, and against plain copies over the
 //!    path that its bytes take: client, head, worker, head, client.
 //!
@@ -12,8 +12,9 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
+mod bare;
 #[expect(dead_code, reason = "what a benchmark does not need of it")]
-#[path = "../tests/support/mod.rs"]
+#[path = "../../tests/support/mod.rs"]
 mod support;
 
 use std::{
@@ -98,12 +99,14 @@ fn plain_path() -> SocketAddr {
     })
 }
 
+const REPETITIONS: u16 = 10;
+
 fn main() {
     let rounds: u32 = std::env::args().find_map(|word| word.parse().ok()).unwrap_or(10);
     let phantom = Phantom::new(PhantomSettings {
         matrix: 256,
         coils: 8,
-        repetitions: 10,
+        repetitions: REPETITIONS,
         ..PhantomSettings::default()
     })
     .expect("a phantom");
@@ -117,6 +120,8 @@ fn main() {
     }
     outgoing.close();
     let data = outgoing.take();
+    outgoing.close();
+    let close = outgoing.take();
     let whole = |configure: &dyn Fn(&mut Outgoing)| {
         let mut outgoing = Outgoing::new(Writers::none());
         configure(&mut outgoing);
@@ -133,12 +138,23 @@ fn main() {
     let head = Server::head(&workers.each_ref().map(|worker| worker.address), &[]);
     let alone = Server::start();
     let path = plain_path();
-    let mut best = [Duration::MAX; 6];
+    let bare = {
+        let workers = workers.each_ref().map(|worker| worker.address);
+        bare::head(
+            workers,
+            &spread,
+            spread.len() - data.len(),
+            close,
+            usize::from(REPETITIONS),
+        )
+    };
+    let mut best = [Duration::MAX; 7];
     for _ in 0..rounds {
         let times = [
             exchange(alone.address, &local).0,
             exchange(alone.address, &spread).0,
             exchange(head.address, &spread).0,
+            exchange(bare, &spread).0,
             {
                 let (time, received) = exchange(head.address, &pass_on);
                 assert_eq!(received, data.len(), "everything comes back");
@@ -151,7 +167,7 @@ fn main() {
             *best = time.min(*best);
         }
     }
-    let [local, unspread, spread, passed, plain, path] = best;
+    let [local, unspread, spread, bare, passed, plain, path] = best;
     let rate = |time: Duration| data.len() as f64 / 1e6 / time.as_secs_f64();
     let times = |one: Duration, other: Duration| one.as_secs_f64() / other.as_secs_f64();
     println!("{:.1} MB, best of {rounds}", data.len() as f64 / 1e6);
@@ -161,6 +177,11 @@ fn main() {
         "  distributed, two workers {spread:?}, {:.2} and {:.2} times as long",
         times(spread, local),
         times(spread, unspread)
+    );
+    println!(
+        "  a head that only copies  {bare:?}, {:.2} and {:.2} times as long",
+        times(bare, local),
+        times(bare, unspread)
     );
     println!("  plain copy               {plain:?}, {:.0} MB/s", rate(plain));
     println!("  plain copies, same path  {path:?}, {:.0} MB/s", rate(path));
