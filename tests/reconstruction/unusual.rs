@@ -11,7 +11,7 @@ use gadgetron::{
     files::{RawDataFile, RawDataWriter, ReadLimits, ScannerData},
     recon::Recon,
 };
-use protocol::{Acquisition, IsmrmrdHeader, acquisition::flag};
+use protocol::{Acquisition, IsmrmrdHeader, acquisition::flag, header::EncodingSpace};
 
 use crate::{compare::pixels, data, images};
 
@@ -92,19 +92,21 @@ async fn a_slice_number_that_is_left_out_changes_nothing() {
 async fn sizes_that_nobody_has_memory_for_are_errors() {
     let folder = tempfile::tempdir().unwrap();
     let output = folder.path().join("out.h5");
-    let space = |change: fn(&mut protocol::header::EncodingSpace)| {
-        move |header: &mut IsmrmrdHeader| change(&mut header.encoding[0].recon_space)
-    };
-    let tiny = space(|space| space.field_of_view_mm[1] = 1e-9);
-    let large = space(|space| space.matrix_size = [65535, 65535, 1]);
-    let none = space(|space| space.matrix_size = [0, 0, 1]);
-    let cases: [(&dyn Fn(&mut IsmrmrdHeader), &str); 3] = [
-        (&tiny, "no memory for images of the matrix to reconstruct"),
-        (&large, "no memory for images of the matrix to reconstruct"),
-        (&none, "matrix to reconstruct is 0 x 0"),
+    type Change = fn(&mut EncodingSpace);
+    let cases: [(Change, &str); 3] = [
+        (
+            |space| space.field_of_view_mm[1] = 1e-9,
+            "no memory for images of the matrix to reconstruct",
+        ),
+        (
+            |space| space.matrix_size = [65535, 65535, 1],
+            "no memory for images of the matrix to reconstruct",
+        ),
+        (|space| space.matrix_size = [0, 0, 1], "matrix to reconstruct is 0 x 0"),
     ];
-    for (header, expected) in cases {
-        let file = copy(folder.path(), "shepp_a3.h5", header, |_| ());
+    for (change, expected) in cases {
+        let change = |header: &mut IsmrmrdHeader| change(&mut header.encoding[0].recon_space);
+        let file = copy(folder.path(), "shepp_a3.h5", change, |_| ());
         let result = reconstruct(&file, shipped("Generic_Cartesian_Grappa"), &output).await;
         let words = result.unwrap_err();
         assert!(words.contains(expected), "{words}");
