@@ -51,6 +51,7 @@ impl std::fmt::Debug for Settings {
 pub struct Plan {
     steps: Vec<Step>,
     capacity: Capacity,
+    spreads: bool,
 }
 
 impl std::fmt::Debug for Plan {
@@ -65,15 +66,22 @@ impl Plan {
         let mut planner = Planner {
             settings,
             errors: Vec::new(),
+            spreads: false,
         };
         let steps = planner.stream(&configuration.stream);
         match planner.errors.is_empty() {
             true => Ok(Self {
                 steps,
                 capacity: settings.capacity,
+                spreads: planner.spreads,
             }),
             false => Err(AssemblyErrors(planner.errors)),
         }
+    }
+
+    /// Whether some node spreads its work over workers.
+    pub fn spreads(&self) -> bool {
+        self.spreads
     }
 
     /// Builds every gadget for this measurement; gathers all that is wrong.
@@ -133,6 +141,8 @@ fn kind(node: &configuration::Node) -> (&'static str, Position) {
 struct Planner<'a> {
     settings: &'a Settings,
     errors: Vec<AssemblyError>,
+    /// A node that spreads its work was met.
+    spreads: bool,
 }
 
 impl Planner<'_> {
@@ -210,6 +220,7 @@ impl Planner<'_> {
 
     /// What runs elsewhere is understood here: a worker would find the same errors, late and far away.
     fn distributed(&mut self, node: &Distributed) -> Option<Step> {
+        self.spreads = true;
         let before = self.errors.len();
         let steps = self.stream(&node.stream);
         let pure = !steps.is_empty() && steps.iter().all(|step| matches!(step, Step::Pure { .. }));
@@ -218,6 +229,7 @@ impl Planner<'_> {
     }
 
     fn pure_distributed(&mut self, node: &PureDistributed) -> Option<Step> {
+        self.spreads = true;
         let before = self.errors.len();
         self.one_for_one(&node.stream);
         let plan = SpreadPlan::pure(node, self.settings, &mut self.errors);

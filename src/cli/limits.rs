@@ -31,7 +31,7 @@ pub(super) struct LimitArguments {
     /// Time the rest of what a client sends is still read after an error.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time_span::parse)]
     linger: Duration,
-    /// Time results are still computed after a client's data ended without CLOSE.
+    /// Time workers still compute results after a client's data ended without CLOSE.
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = time_span::parse)]
     after_break: Duration,
     /// Time without room for a client's data after which more of it is read, to see whether it is still there.

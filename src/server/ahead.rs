@@ -38,19 +38,25 @@ impl Ahead {
     }
 
     /// Completes when the client is gone. Waits before it reads, so that a graph that is only slower than its client costs
-    /// no memory. Cancel-safe: what was read is kept.
-    pub(super) async fn look<R: AsyncRead + Unpin>(&mut self, reader: &mut Reader<R>, limits: &ServerLimits) -> Gone {
+    /// no memory. A client whose data end without CLOSE may still read: where `links` wait for them it counts as gone,
+    /// otherwise what it sent is worked on first. Cancel-safe: what was read is kept.
+    pub(super) async fn look<R: AsyncRead + Unpin>(
+        &mut self,
+        reader: &mut Reader<R>,
+        limits: &ServerLimits,
+        links: bool,
+    ) -> Gone {
         sleep(limits.look_ahead_after).await;
         loop {
             match self.events.back() {
                 Some(Ok(Event::Close)) => return Gone::Broke(reader.broken().await.into()),
-                Some(Err(_)) => return std::future::pending().await,
+                Some(Err(_) | Ok(Event::End { .. })) => return std::future::pending().await,
                 _ if self.bytes >= limits.look_ahead_bytes => return std::future::pending().await,
                 _ => {}
             }
             match reader.next().await {
                 Err(error @ ReadError::Io(_)) => return Gone::Broke(error),
-                Ok(Event::End { clean }) => return Gone::Ended { clean },
+                Ok(Event::End { clean }) if links => return Gone::Ended { clean },
                 event => {
                     self.bytes += weight(&event);
                     self.events.push_back(event);

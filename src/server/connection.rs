@@ -1,6 +1,9 @@
 //! One connection, from its first byte to its last: configuration, header, data, and the words when it goes wrong.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use engine::{Figures, Message, Output, Running};
 use gadgets::{Context, context::Notices};
@@ -57,6 +60,7 @@ where
     let mut connection = Connection {
         reader,
         ahead: Ahead::default(),
+        spreads: false,
         orders,
         services: services.clone(),
         graph: None,
@@ -85,6 +89,8 @@ where
 struct Connection<R> {
     reader: Reader<R>,
     ahead: Ahead,
+    /// The graph has workers elsewhere.
+    spreads: bool,
     orders: mpsc::Sender<Say>,
     services: Arc<Services>,
     graph: Option<Graph>,
@@ -196,7 +202,7 @@ impl<R: AsyncRead + Unpin> Connection<R> {
                 Ok(())
             }
             () = self.house.begun_to_stop.cancelled() => Err(Ending::broken(BEGINS_NOTHING)),
-            gone = self.ahead.look(&mut self.reader, limits) => Err(Ending::gone(gone, limits.after_break)),
+            gone = self.ahead.look(&mut self.reader, limits, false) => Err(Ending::gone(gone, None)),
         }
     }
 
@@ -261,6 +267,7 @@ impl<R: AsyncRead + Unpin> Connection<R> {
             notices: self.notices.clone(),
             ..Context::new(header)
         };
+        self.spreads = plan.spreads();
         let node = plan.build(&context).map_err(Ending::broken)?;
         let capacity = self.services.limits.channel;
         let (source, input) = engine::channel::message_channel(capacity);
@@ -292,9 +299,9 @@ impl<R: AsyncRead + Unpin> Connection<R> {
                             Err(_) => return Ok(Ending::GraphStopped),
                         },
                         () = self.house.over.cancelled() => return Err(Ending::broken(OUT_OF_TIME)),
-                        gone = self.ahead.look(&mut self.reader, &self.services.limits) => gone,
+                        gone = self.ahead.look(&mut self.reader, &self.services.limits, self.spreads) => gone,
                     };
-                    return Err(Ending::gone(gone, self.services.limits.after_break));
+                    return Err(Ending::gone(gone, self.after_break()));
                 }
                 Event::Close => return Ok(Ending::Complete),
                 event => self.everywhere(event).await?,
@@ -330,6 +337,11 @@ impl<R: AsyncRead + Unpin> Connection<R> {
         }
     }
 
+    /// How long workers are kept busy for a client that may be gone; what is done here alone is finished.
+    fn after_break(&self) -> Option<Duration> {
+        self.spreads.then_some(self.services.limits.after_break)
+    }
+
     /// What is understood in every phase.
     async fn everywhere(&mut self, event: Event) -> Result<(), Ending> {
         match event {
@@ -351,7 +363,7 @@ impl<R: AsyncRead + Unpin> Connection<R> {
                 debug!(correlation, "a response to a question nobody asked");
                 Ok(())
             }
-            Event::End { clean } => Err(Ending::ended(clean, self.services.limits.after_break)),
+            Event::End { clean } => Err(Ending::ended(clean, self.after_break())),
             Event::ConfigurationName(_)
             | Event::Configuration(_)
             | Event::Header(_)

@@ -26,22 +26,23 @@ impl Ending {
         }
     }
 
-    /// The client says no more: it may have gone, or still read.
-    pub(super) fn ended(clean: bool, after_break: Duration) -> Self {
+    /// The client says no more: it may have gone, or still read. `patience`: how long results may still be computed, where
+    /// there is a limit.
+    pub(super) fn ended(clean: bool, patience: Option<Duration>) -> Self {
         let words = match clean {
             true => "the connection ended without CLOSE: the data may be incomplete",
             false => "the connection ended inside a message: the data are incomplete",
         };
         Self::BrokenOff {
             words: words.to_owned(),
-            patience: Some(after_break),
+            patience,
         }
     }
 
-    pub(super) fn gone(gone: Gone, after_break: Duration) -> Self {
+    pub(super) fn gone(gone: Gone, patience: Option<Duration>) -> Self {
         match gone {
             Gone::Broke(error) => error.into(),
-            Gone::Ended { clean } => Self::ended(clean, after_break),
+            Gone::Ended { clean } => Self::ended(clean, patience),
         }
     }
 

@@ -21,7 +21,7 @@ pub struct ServerLimits {
     /// After an error: how long the rest of what a client sends is read and thrown away, so that it gets to read the
     /// error instead of a reset connection. Default 10 s.
     pub linger: Duration,
-    /// After a client's data ended without CLOSE: how long results are still computed for it. Default 1 s.
+    /// After a client's data ended without CLOSE: how long workers still compute results for it. Default 1 s.
     pub after_break: Duration,
     /// After which time without room for its data the server reads on, to see whether the client is still there.
     /// Default 400 ms.
