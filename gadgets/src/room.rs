@@ -1,6 +1,7 @@
 //! Room for arrays whose size is not that of what arrived, but what a header, a property or a count of channels asks for.
 //!
-//! An allocation that fails would end the whole program: it is asked before whether there is room.
+//! An allocation that fails would end the whole program: it is asked before whether there is room. Each array is asked for
+//! by itself; what lives beside it is not counted, so a machine can still be brought to its end by several that fit alone.
 
 /// The most bytes of one such array; as many as `max_buffer_megabytes` allows a buffer by default.
 const MOST_BYTES: usize = 16 << 30;

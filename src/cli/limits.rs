@@ -10,14 +10,14 @@ use crate::{server::ServerLimits, time_span};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Bounds (ours)")]
 pub(super) struct LimitArguments {
-    /// Reconstructions at a time; more wait.
+    /// Reconstructions at a time, and as many that spread their work; more wait.
     #[arg(long, value_name = "COUNT", default_value_t = 256)]
     max_connections: usize,
     /// Connections that wait for a place, or only ask questions.
     #[arg(long, value_name = "COUNT", default_value_t = 64)]
     max_waiting: usize,
     /// Time a reconstruction may wait for a place.
-    #[arg(long, value_name = "TIME", default_value = "30m", value_parser = time_span::parse)]
+    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = time_span::parse)]
     place_timeout: Duration,
     /// Time a client may take for configuration and header.
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = time_span::parse)]

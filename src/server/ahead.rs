@@ -6,11 +6,12 @@
 use std::collections::VecDeque;
 
 use protocol::session::Event;
-use tokio::{io::AsyncRead, time::sleep};
+use tokio::{io::AsyncRead, sync::mpsc, time::sleep};
 
 use super::{
     ServerLimits,
     read::{ReadError, Reader},
+    write::Say,
 };
 
 /// What was read before it was its turn.
@@ -25,11 +26,16 @@ pub(super) struct Ahead {
 pub(super) enum Gone {
     /// The connection broke.
     Broke(ReadError),
-    /// It ended without CLOSE; clean: between two messages.
-    Ended { clean: bool },
+    /// It ended without CLOSE; clean: between two messages. So many messages were read ahead, and are not worked on.
+    Ended { clean: bool, unworked: usize },
 }
 
 impl Ahead {
+    fn push(&mut self, event: Result<Event, ReadError>) {
+        self.bytes += weight(&event);
+        self.events.push_back(event);
+    }
+
     /// What is next.
     pub(super) fn pop(&mut self) -> Option<Result<Event, ReadError>> {
         let event = self.events.pop_front()?;
@@ -39,12 +45,14 @@ impl Ahead {
 
     /// Completes when the client is gone. Waits before it reads, so that a graph that is only slower than its client costs
     /// no memory. A client whose data end without CLOSE may still read: where `links` wait for them it counts as gone,
-    /// otherwise what it sent is worked on first. Cancel-safe: what was read is kept.
+    /// otherwise what it sent is worked on first. Queries are
+    /// answered meanwhile. Cancel-safe: what was read is kept.
     pub(super) async fn look<R: AsyncRead + Unpin>(
         &mut self,
         reader: &mut Reader<R>,
         limits: &ServerLimits,
         links: bool,
+        orders: &mpsc::Sender<Say>,
     ) -> Gone {
         sleep(limits.look_ahead_after).await;
         loop {
@@ -56,11 +64,25 @@ impl Ahead {
             }
             match reader.next().await {
                 Err(error @ ReadError::Io(_)) => return Gone::Broke(error),
-                Ok(Event::End { clean }) if links => return Gone::Ended { clean },
-                event => {
-                    self.bytes += weight(&event);
-                    self.events.push_back(event);
+                Ok(Event::End { clean }) if links => {
+                    let unworked = self
+                        .events
+                        .iter()
+                        .filter(|event| matches!(event, Ok(Event::Message(_))));
+                    return Gone::Ended {
+                        clean,
+                        unworked: unworked.count(),
+                    };
                 }
+                // A client waits as well, for the graph to go on.
+                Err(ReadError::Idle(_)) => {}
+                Ok(Event::Query { correlation, text }) => {
+                    let answer = Say::answer(correlation, &text);
+                    if orders.try_send(answer).is_err() {
+                        self.push(Ok(Event::Query { correlation, text }));
+                    }
+                }
+                event => self.push(event),
             }
         }
     }

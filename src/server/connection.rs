@@ -148,11 +148,14 @@ impl<R: AsyncRead + Unpin> Connection<R> {
                     format!("[Connection Main Thread/{}] ERROR: {}", error.path(), error.cause()),
                 ),
                 Ok(_) => {}
-                // What broke off the input has been said.
-                Err(_) if matches!(ending, Ending::BrokenOff { .. }) && patience.is_none_or(|time| time.is_zero()) => {}
+                // It has been said already, or nobody reads.
+                Err(again) if matches!(&ending, Ending::BrokenOff { words, .. } if *words == again) => {}
+                Err(_) if patience == Some(Duration::ZERO) => {}
                 Err(words) => errors.push(format!("[Connection Main Thread] ERROR: {words}")),
             }
         }
+        // What is left are words: others may begin.
+        self.place = None;
         let complaint = (!errors.is_empty()).then(|| errors.join("; "));
         let notices = self.notices.take().into_iter();
         let words = errors
@@ -180,10 +183,13 @@ impl<R: AsyncRead + Unpin> Connection<R> {
             return Ok(Ending::Complete);
         };
         self.reader.session.set_readers(readers);
+        self.spreads = plan.spreads();
         let header = self.header().await?;
         let empty = header.is_none();
         self.reader.idle = self.services.limits.idle;
-        self.place().await?;
+        if !empty {
+            self.place().await?;
+        }
         self.start(plan, writers, header.unwrap_or_default()).await?;
         if empty {
             return Ok(Ending::Complete);
@@ -196,13 +202,13 @@ impl<R: AsyncRead + Unpin> Connection<R> {
         let limits = &self.services.limits;
         tokio::select! {
             biased;
-            place = self.house.place(limits.place) => {
+            place = self.house.place(self.spreads, limits.place) => {
                 let limit = limits.place;
-                self.place = Some(place.ok_or_else(|| Ending::broken(format!("this server was full for {limit:?}")))?);
+                self.place = Some(place.ok_or_else(|| Ending::broken(format!("this server was full for {limit:?} (--max-connections, --place-timeout)")))?);
                 Ok(())
             }
             () = self.house.begun_to_stop.cancelled() => Err(Ending::broken(BEGINS_NOTHING)),
-            gone = self.ahead.look(&mut self.reader, limits, false) => Err(Ending::gone(gone, None)),
+            gone = self.ahead.look(&mut self.reader, limits, true, &self.orders) => Err(Ending::gone(gone, 0, None)),
         }
     }
 
@@ -267,7 +273,6 @@ impl<R: AsyncRead + Unpin> Connection<R> {
             notices: self.notices.clone(),
             ..Context::new(header)
         };
-        self.spreads = plan.spreads();
         let node = plan.build(&context).map_err(Ending::broken)?;
         let capacity = self.services.limits.channel;
         let (source, input) = engine::channel::message_channel(capacity);
@@ -299,9 +304,9 @@ impl<R: AsyncRead + Unpin> Connection<R> {
                             Err(_) => return Ok(Ending::GraphStopped),
                         },
                         () = self.house.over.cancelled() => return Err(Ending::broken(OUT_OF_TIME)),
-                        gone = self.ahead.look(&mut self.reader, &self.services.limits, self.spreads) => gone,
+                        gone = self.ahead.look(&mut self.reader, &self.services.limits, self.spreads, &self.orders) => gone,
                     };
-                    return Err(Ending::gone(gone, self.after_break()));
+                    return Err(Ending::gone(gone, 1, self.after_break()));
                 }
                 Event::Close => return Ok(Ending::Complete),
                 event => self.everywhere(event).await?,
@@ -346,9 +351,8 @@ impl<R: AsyncRead + Unpin> Connection<R> {
     async fn everywhere(&mut self, event: Event) -> Result<(), Ending> {
         match event {
             Event::Query { correlation, text } => {
-                let text = super::info::information().answer(&text);
                 // A writer that is gone has lost its client: the next read tells.
-                let _ = self.orders.send(Say::Response { correlation, text }).await;
+                let _ = self.orders.send(Say::answer(correlation, &text)).await;
                 Ok(())
             }
             Event::Text(text) => {

@@ -39,10 +39,17 @@ impl Ending {
         }
     }
 
-    pub(super) fn gone(gone: Gone, patience: Option<Duration>) -> Self {
+    /// `blocked`: messages that waited for room, beside those that were read ahead.
+    pub(super) fn gone(gone: Gone, blocked: usize, patience: Option<Duration>) -> Self {
         match gone {
             Gone::Broke(error) => error.into(),
-            Gone::Ended { clean } => Self::ended(clean, patience),
+            Gone::Ended { clean, unworked } => match Self::ended(clean, patience) {
+                Self::BrokenOff { words, patience } if unworked + blocked > 0 => Self::BrokenOff {
+                    words: format!("{words}; {} messages that came were not worked on", unworked + blocked),
+                    patience,
+                },
+                ending => ending,
+            },
         }
     }
 

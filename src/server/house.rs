@@ -16,8 +16,11 @@ pub(super) struct House {
     pub(super) begun_to_stop: CancellationToken,
     /// The time of those that run is over.
     pub(super) over: CancellationToken,
-    /// One for each reconstruction that may run.
+    /// One for each reconstruction that may run here.
     places: Arc<Semaphore>,
+    /// As many for those that spread their work: were they among the others, servers that are each other's workers would wait
+    /// for each other.
+    heads: Arc<Semaphore>,
 }
 
 impl House {
@@ -26,15 +29,17 @@ impl House {
             begun_to_stop: CancellationToken::new(),
             over: CancellationToken::new(),
             places: Arc::new(Semaphore::new(places)),
+            heads: Arc::new(Semaphore::new(places)),
         }
     }
 
     /// Waits until there is room for one more reconstruction; `None` where that takes longer than `limit`.
-    pub(super) async fn place(&self, limit: Duration) -> Option<OwnedSemaphorePermit> {
-        if self.places.available_permits() == 0 {
+    pub(super) async fn place(&self, spreads: bool, limit: Duration) -> Option<OwnedSemaphorePermit> {
+        let places = if spreads { &self.heads } else { &self.places };
+        if places.available_permits() == 0 {
             info!("a reconstruction waits for another one to end (--max-connections)");
         }
-        timeout(limit, self.places.clone().acquire_owned()).await.ok()?.ok()
+        timeout(limit, places.clone().acquire_owned()).await.ok()?.ok()
     }
 }
 

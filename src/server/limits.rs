@@ -5,12 +5,13 @@ use std::time::Duration;
 /// The server's bounds.
 #[derive(Clone, Debug)]
 pub struct ServerLimits {
-    /// Reconstructions at a time. Default 256.
+    /// Reconstructions at a time, and as many that spread their work over workers. Default 256.
     pub connections: usize,
-    /// Connections beyond: those that ask questions are answered, the others wait for a place. More wait in the system's
+    /// Connections beyond both: those that ask questions are answered, the others wait for a place. More wait in the system's
     /// queue. Default 64.
     pub waiting: usize,
-    /// How long a reconstruction waits for a place. Default 30 min.
+    /// How long a reconstruction waits for a place, before its client is told that the server is full. Default 20 s: a head with
+    /// more keys than its workers have places goes on without them when one has waited so long.
     pub place: Duration,
     /// Time a client may take to send configuration and header. Default 60 s.
     pub handshake: Duration,
@@ -45,7 +46,7 @@ impl Default for ServerLimits {
         Self {
             connections: 256,
             waiting: 64,
-            place: Duration::from_secs(30 * 60),
+            place: Duration::from_secs(20),
             handshake: Duration::from_secs(60),
             idle: Duration::from_secs(30 * 60),
             stalled: Duration::from_secs(10 * 60),

@@ -90,7 +90,7 @@ pub async fn serve(listeners: Vec<TcpListener>, services: Arc<Services>, shutdow
     let limits = &services.limits;
     let house = House::new(limits.connections);
     let mut connections = JoinSet::new();
-    let most = limits.connections.saturating_add(limits.waiting);
+    let most = limits.connections.saturating_mul(2).saturating_add(limits.waiting);
     let (_acceptors, mut accepted) = accept_all(listeners, most, &house.begun_to_stop);
     tokio::pin!(shutdown);
     loop {

@@ -27,6 +27,16 @@ pub(super) enum Say {
     },
 }
 
+impl Say {
+    /// The answer to a query.
+    pub(super) fn answer(correlation: u64, query: &str) -> Self {
+        Self::Response {
+            correlation,
+            text: super::info::information().answer(query),
+        }
+    }
+}
+
 /// How many bytes are gathered before they are written: large writes, little memory.
 const WRITE_SIZE: usize = 256 * 1024;
 

@@ -4,8 +4,10 @@ use std::{
     io::{Read, Write},
     net::TcpStream,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
+
+use protocol::{codec::Writers, message_id, session::Outgoing};
 
 use crate::{
     client::{Measurement, close, exchange},
@@ -50,6 +52,83 @@ fn a_full_worker_answers_questions_and_is_waited_for() {
             head.process.said()
         );
     }
+}
+
+#[test]
+fn servers_that_are_each_others_workers_do_not_wait_for_each_other() {
+    // The second has more on the way than there is room for, while the first key keeps the only place.
+    for (matrix, room) in [(32, "24"), (256, "0")] {
+        let bytes = Measurement::new(matrix, 8, 2).whole("distributed_default.xml");
+        // It lists itself, and has one place.
+        let folder = tempfile::tempdir().unwrap();
+        let list = folder.path().join("workers.json");
+        let command = format!("cat {}", list.display());
+        let options = [
+            "--max-connections",
+            "1",
+            "--place-timeout",
+            "1",
+            "--look-ahead-mebibytes",
+            room,
+        ];
+        let server = Server::with(&options, Some(&command));
+        std::fs::write(&list, format!("[\"{}\"]", server.address)).unwrap();
+        let answer = exchange(server.address, &bytes);
+        assert_eq!(answer, alone(&bytes), "{}", server.process.said());
+    }
+}
+
+#[test]
+fn a_full_server_says_that_it_is_alive() {
+    let measurement = Measurement::new(32, 2, 2);
+    let server = Server::with(&["--max-connections", "1"], None);
+    let mut holder = occupy(&server, &measurement);
+    // A configuration without a header, and a question in the middle of waiting.
+    let mut outgoing = Outgoing::new(Writers::none());
+    outgoing.configuration_name("isalive.xml").unwrap();
+    outgoing.close();
+    assert_eq!(exchange(server.address, &outgoing.take()), close());
+    let mut waiting = TcpStream::connect(server.address).unwrap();
+    outgoing.query(7, "gadgetron::info");
+    let question = [measurement.preamble("default.xml"), outgoing.take()].concat();
+    waiting.write_all(&question).unwrap();
+    let mut start = [0; 2];
+    waiting.read_exact(&mut start).unwrap();
+    assert_eq!(u16::from_le_bytes(start), message_id::RESPONSE);
+    holder.write_all(&close()).unwrap();
+}
+
+#[test]
+fn who_waits_for_a_place_is_not_idle_and_who_failed_gives_it_back() {
+    let measurement = Measurement::new(32, 2, 2);
+    let options = [
+        "--max-connections",
+        "1",
+        "--idle-timeout",
+        "0.5",
+        "--look-ahead-after",
+        "0",
+        "--linger",
+        "1h",
+    ];
+    let server = Server::with(&options, None);
+    let mut holder = occupy(&server, &measurement);
+    let mut waiting = TcpStream::connect(server.address).unwrap();
+    waiting.write_all(&measurement.preamble("default.xml")).unwrap();
+    // The holder talks all the time, for longer than the other may be silent.
+    let mut outgoing = Outgoing::new(Writers::none());
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_millis(1200) {
+        outgoing.query(7, "gadgetron::info");
+        holder.write_all(&outgoing.take()).unwrap();
+        assert!(holder.read(&mut [0; 4096]).unwrap() > 0);
+    }
+    // It says something that is out of order, and stays to read for an hour.
+    holder.write_all(&measurement.preamble("default.xml")).unwrap();
+    waiting.write_all(&measurement.complete(Vec::new())).unwrap();
+    let mut answer = Vec::new();
+    waiting.read_to_end(&mut answer).unwrap();
+    assert_eq!(answer, alone(&measurement.whole("default.xml")));
 }
 
 #[test]

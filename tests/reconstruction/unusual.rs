@@ -150,3 +150,47 @@ async fn a_kernel_larger_than_the_calibration_data_is_an_error() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_neighbourhood_larger_than_the_image_is_the_image() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, class, algorithms) in [
+        (
+            "Generic_Cartesian_Grappa",
+            "GenericReconCartesianGrappaGadget",
+            ["Inati", "Inati_Iter"],
+        ),
+        (
+            "Generic_Cartesian_FFT",
+            "GenericReconCartesianFFTGadget",
+            ["Inati", "Inati_Iter"],
+        ),
+    ] {
+        for algorithm in algorithms {
+            let mut results = Vec::new();
+            for size in ["65", "2000000001", "18446744073709551615"] {
+                let output = folder.path().join("out.h5");
+                let before = format!("<classname>{class}</classname>");
+                let property = |name: &str, value: &str| format!("<property name=\"{name}\" value=\"{value}\"/>");
+                let properties =
+                    ["coil_map_kernel_size_readout", "coil_map_kernel_size_phase"].map(|name| property(name, size));
+                let algorithm = property("coil_map_algorithm", algorithm);
+                let text = shipped(name).replace(&before, &format!("{before}{}{algorithm}", properties.concat()));
+                reconstruct(&data("tiny.h5"), text, &output).await.unwrap();
+                let series = images(&output, "images");
+                results.push(
+                    series
+                        .iter()
+                        .flat_map(|one| one.images.iter().map(pixels))
+                        .collect::<Vec<_>>(),
+                );
+                std::fs::remove_file(&output).unwrap();
+            }
+            assert!(!results[0].is_empty());
+            assert!(
+                results.iter().all(|one| *one == results[1]) || results[1] == results[2],
+                "{name}, {algorithm}"
+            );
+        }
+    }
+}

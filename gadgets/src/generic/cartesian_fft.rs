@@ -71,11 +71,14 @@ impl CartesianFft {
             let (dims, mode) = (space.dims, space.facts.mode);
             // The calibration data go before the data are transformed, which then need no copy.
             let maps = match space.reference.take() {
-                Some(reference) => Some(Reference::of(&reference, dims)?.maps(dims.cha, mode, dims.extent, method)),
+                Some(reference) => Some(Reference::of(&reference, dims)?.maps(dims.cha, mode, dims.extent, method)?),
                 None => None,
             };
             let mut data = space.samples()?;
-            let maps = maps.unwrap_or_else(|| coil_reference::of_kspace(data.clone(), method));
+            let maps = match maps {
+                Some(maps) => maps,
+                None => coil_reference::of_kspace(data.clone(), method)?,
+            };
             dims.extent.to_image(&mut data.data);
             let images = combine(&data, &maps);
             let array = self.setting.described(images, &space, &message.waveforms);

@@ -179,7 +179,7 @@ impl CartesianGrappa {
         let reference = Reference::of(reference, space.dims)?;
         let calibration = reference.samples();
         let channels = self.channels_to_make(calibration);
-        let maps = reference.maps(channels, facts.mode, recon, self.setting.method);
+        let maps = reference.maps(channels, facts.mode, recon, self.setting.method)?;
         let shown = self.streams.wants(streams::COIL_MAP).then(|| maps.clone());
         if facts.total_acceleration() == 1 {
             let mut coefficients = maps;

@@ -148,7 +148,7 @@ impl CartesianSpirit {
         let reference = Reference::of(reference, space.dims)?;
         let calibration = reference.samples();
         let dims = calibration.dims;
-        let maps = reference.maps(dims.cha, facts.mode, recon, self.setting.method);
+        let maps = reference.maps(dims.cha, facts.mode, recon, self.setting.method)?;
         let p = &self.properties;
         let flat = recon.e2 <= 1;
         let fit = Calibration {

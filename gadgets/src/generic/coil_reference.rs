@@ -14,6 +14,7 @@ use crate::numerics::{
     frames::{Dims, Extent, Frames, FramesView},
     resize,
 };
+use crate::room::NoRoom;
 
 /// Power iterations of Inati's local principal component.
 const POWER: usize = 3;
@@ -72,7 +73,13 @@ impl<'a> Reference<'a> {
     }
 
     /// Coil maps of the first `channels` channels, of size `recon`.
-    pub(super) fn maps(&self, channels: usize, mode: CalibrationMode, recon: Extent, method: Method) -> Frames {
+    pub(super) fn maps(
+        &self,
+        channels: usize,
+        mode: CalibrationMode,
+        recon: Extent,
+        method: Method,
+    ) -> Result<Frames, NoRoom> {
         maps(self.samples(), self.sampling, mode, channels, recon, method)
     }
 }
@@ -97,7 +104,7 @@ fn maps(
     channels: usize,
     recon: Extent,
     method: Method,
-) -> Frames {
+) -> Result<Frames, NoRoom> {
     let window = Window::of(reference.dims.extent, sampling, mode, recon);
     let mut images = window.cut(reference, channels.min(reference.dims.cha));
     filter::apply(
@@ -114,14 +121,15 @@ fn maps(
 }
 
 /// Coil maps for every frame of k-space.
-pub(super) fn of_kspace(mut images: Frames, method: Method) -> Frames {
+pub(super) fn of_kspace(mut images: Frames, method: Method) -> Result<Frames, NoRoom> {
     let dims = images.dims;
+    method.fits(dims.cha, dims.extent)?;
     dims.extent.to_image(&mut images.data);
     images
         .data
         .par_chunks_mut(dims.frame().max(1))
         .for_each(|frame| coil_map::replace(frame, dims.cha, dims.extent, method));
-    images
+    Ok(images)
 }
 
 /// The part of the calibration data that becomes coil images, with its centre in the middle.
@@ -291,7 +299,8 @@ mod tests {
             1,
             recon,
             method,
-        );
+        )
+        .unwrap();
         assert_eq!(maps.dims.shape(), [2, 1, 1, 1, 1, 10, 12]);
         assert!(maps.data.iter().all(|z| *z == Complex32::ONE));
     }

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Why data are not for real-time GRAPPA.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub(super) enum GeometryError {
     /// One encoding space only.
     #[error("real-time GRAPPA works with one encoding space; the header has {0}")]
@@ -18,6 +18,14 @@ pub(super) enum GeometryError {
     /// Two dimensions only.
     #[error("real-time GRAPPA works with slices; the header or the data are three-dimensional")]
     ThreeDimensional,
+    /// Fields of view that make no image.
+    #[error("the header's fields of view along y, {encoded} mm encoded and {recon} mm to reconstruct, leave no rows")]
+    NoRows {
+        /// Encoded, in millimetres.
+        encoded: f32,
+        /// To reconstruct, in millimetres.
+        recon: f32,
+    },
     /// Lines need a centre.
     #[error("the header does not say where the centre of the phase encoding is")]
     NoLimits,
@@ -85,7 +93,7 @@ impl Geometry {
                 e1: lines.into(),
                 e2: 1,
             },
-            rows: rows(encoding, lines.into()),
+            rows: rows(encoding, lines.into())?,
             matrix,
             field_of_view: encoding.recon_space.field_of_view_mm,
             centre: limits.center,
@@ -143,14 +151,20 @@ impl Geometry {
     }
 }
 
-fn rows(encoding: &Encoding, lines: usize) -> usize {
+fn rows(encoding: &Encoding, lines: usize) -> Result<usize, GeometryError> {
     let (encoded, recon) = (&encoding.encoded_space, &encoding.recon_space);
-    let [encoded, field_of_view] = [encoded, recon].map(|space| f64::from(space.field_of_view_mm[1]));
-    let rows = encoded * f64::from(recon.matrix_size[1]) / field_of_view;
+    let [from, to] = [encoded, recon].map(|space| space.field_of_view_mm[1]);
+    let rows = f64::from(from) * f64::from(recon.matrix_size[1]) / f64::from(to);
     // Fields of view are rounded in headers.
-    match rows.is_finite() && rows > 0.0 && (rows - lines as f64).abs() >= 1.0 {
-        true => 2_usize.saturating_mul((rows / 2.0).round() as usize),
-        false => lines,
+    if !rows.is_finite() || rows <= 0.0 || (rows - lines as f64).abs() < 1.0 {
+        return Ok(lines);
+    }
+    match 2_usize.saturating_mul((rows / 2.0).round() as usize) {
+        0 => Err(GeometryError::NoRows {
+            encoded: from,
+            recon: to,
+        }),
+        rows => Ok(rows),
     }
 }
 

@@ -199,6 +199,7 @@ fn weights(
         through: 1,
         power: properties.coil_map_power.into(),
     };
+    method.fits(channels, extent)?;
     coil_map::replace(&mut maps, channels, extent, method);
     let fit = Calibration {
         acceleration: [acceleration, 1],

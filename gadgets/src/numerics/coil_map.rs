@@ -9,6 +9,7 @@ mod iterative;
 use num_complex::Complex32;
 
 use super::frames::Extent;
+use crate::room::NoRoom;
 
 /// How to estimate coil maps.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,6 +36,28 @@ pub enum Method {
     },
 }
 
+/// The least window that a property may ask for without being cut to the image's size: small images have it wrap around.
+const ALWAYS: usize = 15;
+
+impl Method {
+    /// With windows no larger than the image: beyond that every pixel has the same neighbourhood.
+    fn within(mut self, extent: Extent) -> Self {
+        let (Self::Inati { in_plane, through, .. } | Self::InatiIterative { in_plane, through, .. }) = &mut self;
+        *in_plane = (*in_plane).min(extent.ro.max(extent.e1).max(ALWAYS));
+        *through = (*through).min(extent.e2.max(ALWAYS));
+        self
+    }
+
+    /// Whether there is memory for maps of so many channels.
+    pub(crate) fn fits(self, channels: usize, extent: Extent) -> Result<(), NoRoom> {
+        if let Self::Inati { in_plane, .. } = self.within(extent) {
+            let threads = rayon::current_num_threads();
+            inati::fits(channels, extent.ro, in_plane, threads)?;
+        }
+        Ok(())
+    }
+}
+
 /// Coil maps of one set of coil images, `[CHA, E2, E1, RO]` both.
 ///
 /// A single coil has the map 1 everywhere (the original leaves it at zero, and so makes empty images). Where a
@@ -50,7 +73,7 @@ pub fn replace(images: &mut [Complex32], channels: usize, extent: Extent, method
     if channels <= 1 {
         return images.fill(Complex32::ONE);
     }
-    match method {
+    match method.within(extent) {
         Method::Inati {
             in_plane,
             through,

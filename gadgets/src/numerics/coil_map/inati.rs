@@ -6,7 +6,10 @@ use num_complex::Complex32;
 use rayon::prelude::*;
 
 use super::{Extent, wrapped};
-use crate::numerics::vectors::{Split, Vectorised};
+use crate::{
+    numerics::vectors::{Split, Vectorised},
+    room::{self, NoRoom},
+};
 
 /// Pixels that are worked on together: their sums stay in the processor's registers.
 const TOGETHER: usize = 16;
@@ -53,6 +56,13 @@ pub(super) fn replace(images: &mut [Complex32], channels: usize, extent: Extent,
             }
         }
     }
+}
+
+/// Whether there is memory for what so many threads gather of a neighbourhood.
+pub(super) fn fits(channels: usize, ro: usize, window: usize, threads: usize) -> Result<(), NoRoom> {
+    let quantities = channels.saturating_mul(channels.saturating_add(3)) / 2;
+    let sizes = [threads, window | 1, ro.div_ceil(TOGETHER), quantities, 2];
+    room::elements::<Lanes>("covariances of coils about a pixel", &sizes).map(drop)
 }
 
 /// Lines of a partition.
