@@ -45,8 +45,7 @@ impl Ahead {
 
     /// Completes when the client is gone. Waits before it reads, so that a graph that is only slower than its client costs
     /// no memory. A client whose data end without CLOSE may still read: where `links` wait for them it counts as gone,
-    /// otherwise what it sent is worked on first. Queries are
-    /// answered meanwhile. Cancel-safe: what was read is kept.
+    /// otherwise what it sent is worked on first. Queries are answered meanwhile. Cancel-safe: what was read is kept.
     pub(super) async fn look<R: AsyncRead + Unpin>(
         &mut self,
         reader: &mut Reader<R>,

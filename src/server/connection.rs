@@ -97,7 +97,7 @@ struct Connection<R> {
     received: u64,
     texts: u64,
     house: House,
-    /// Held from the configuration to the end.
+    /// Held as long as the graph runs.
     place: Option<OwnedSemaphorePermit>,
     notices: Notices,
 }
@@ -204,7 +204,8 @@ impl<R: AsyncRead + Unpin> Connection<R> {
             biased;
             place = self.house.place(self.spreads, limits.place) => {
                 let limit = limits.place;
-                self.place = Some(place.ok_or_else(|| Ending::broken(format!("this server was full for {limit:?} (--max-connections, --place-timeout)")))?);
+                let full = || format!("this server was full for {limit:?} (--max-connections, --place-timeout)");
+                self.place = Some(place.ok_or_else(|| Ending::broken(full()))?);
                 Ok(())
             }
             () = self.house.begun_to_stop.cancelled() => Err(Ending::broken(BEGINS_NOTHING)),

@@ -8,7 +8,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use crate::peer::{Answer, CLIENT_WAVEFORMS, boundaries, exchange_bytes};
 
 /// What may lie between the client and the place where nothing moves any more: two sockets' worth of bytes (the
-/// in-memory connection), what one read takes in, the channels, what is read ahead to see whether the client is there, and what was encoded and not yet written.
+/// in-memory connection), what one read takes in, the channels, what is read
+/// ahead to see whether the client is there, and what was encoded and not yet written.
 #[tokio::test(start_paused = true)]
 async fn what_is_taken_from_it_is_bounded() {
     const SOCKET: usize = 64 * 1024;

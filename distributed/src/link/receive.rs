@@ -131,8 +131,8 @@ impl<C: Connector> Receiver<'_, C> {
         }
     }
 
-    /// Reads some bytes; 0 at the end; an error where the connection broke. A worker that owes an answer and stays silent is asked whether it lives: on a
-    /// connection of its own, because on this one the question would wait behind the data.
+    /// Reads some bytes; 0 at the end; an error where the connection broke. A worker that owes an answer and stays silent is
+    /// asked whether it lives: on a connection of its own, because on this one the question would wait behind the data.
     async fn fill<R: AsyncRead + Unpin>(
         &self,
         socket: &mut R,

@@ -8,13 +8,15 @@ use protocol::{BufferedData, SamplingDescription};
 use rayon::prelude::*;
 
 use super::encodings::CalibrationMode;
-use crate::numerics::{
-    coil_map::{self, Method},
-    filter,
-    frames::{Dims, Extent, Frames, FramesView},
-    resize,
+use crate::{
+    numerics::{
+        coil_map::{self, Method},
+        filter,
+        frames::{Dims, Extent, Frames, FramesView},
+        resize,
+    },
+    room::NoRoom,
 };
-use crate::room::NoRoom;
 
 /// Power iterations of Inati's local principal component.
 const POWER: usize = 3;
