@@ -6,6 +6,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
     process::{Child, Command},
+    runtime::Handle,
     time::{Instant, timeout_at},
 };
 
@@ -69,7 +70,7 @@ const STDERR_KEPT: usize = 4096;
 const STDERR_GRACE: Duration = Duration::from_millis(100);
 
 pub(super) async fn run(command: &str, limits: &DiscoveryLimits) -> Result<Printed, CommandFailure> {
-    let mut child = Command::new("sh")
+    let child = Command::new("sh")
         .arg("-c")
         .arg(command)
         .stdin(Stdio::null())
@@ -80,7 +81,8 @@ pub(super) async fn run(command: &str, limits: &DiscoveryLimits) -> Result<Print
         .kill_on_drop(true)
         .spawn()
         .map_err(CommandFailure::Shell)?;
-    let mut group = Group::of(&child);
+    // However this ends, also when nobody wants the answer any more.
+    let mut child = scopeguard::guard(child, end);
     let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
         return Err(CommandFailure::Read(io::ErrorKind::BrokenPipe.into()));
     };
@@ -110,29 +112,20 @@ pub(super) async fn run(command: &str, limits: &DiscoveryLimits) -> Result<Print
     };
     let stderr = first_line(&kept);
     match outcome {
-        Ok(Ok(Some((stdout, status)))) => {
-            // Its number may belong to somebody else from here on.
-            group.forget();
-            match status.code() {
-                Some(0) => Ok(Printed { stdout, stderr }),
-                Some(NOT_FOUND) => Err(CommandFailure::NotFound { stderr }),
-                _ => Err(CommandFailure::Exit { status, stderr }),
-            }
-        }
-        Ok(Ok(None)) => {
-            group.end(&mut child).await;
-            let limit = limits.output;
-            Err(CommandFailure::TooLong { limit, stderr })
-        }
-        Ok(Err(error)) => {
-            group.end(&mut child).await;
-            Err(CommandFailure::Read(error))
-        }
-        Err(_elapsed) => {
-            group.end(&mut child).await;
-            let limit = limits.time;
-            Err(CommandFailure::TooSlow { limit, stderr })
-        }
+        Ok(Ok(Some((stdout, status)))) => match status.code() {
+            Some(0) => Ok(Printed { stdout, stderr }),
+            Some(NOT_FOUND) => Err(CommandFailure::NotFound { stderr }),
+            _ => Err(CommandFailure::Exit { status, stderr }),
+        },
+        Ok(Ok(None)) => Err(CommandFailure::TooLong {
+            limit: limits.output,
+            stderr,
+        }),
+        Ok(Err(error)) => Err(CommandFailure::Read(error)),
+        Err(_elapsed) => Err(CommandFailure::TooSlow {
+            limit: limits.time,
+            stderr,
+        }),
     }
 }
 
@@ -159,35 +152,17 @@ fn first_line(stderr: &[u8]) -> String {
     without_credentials(line.unwrap_or_default())
 }
 
-/// The command's process group; ended when this is dropped.
-struct Group(Option<Pid>);
-
-impl Group {
-    fn of(child: &Child) -> Self {
-        let number = child.id().and_then(|id| i32::try_from(id).ok());
-        Self(number.and_then(Pid::from_raw))
-    }
-
-    fn forget(&mut self) {
-        self.0 = None;
-    }
-
-    fn kill(&mut self) {
-        if let Some(group) = self.0.take() {
-            // It fails when the group is gone already: what was wanted.
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-    }
-
-    async fn end(&mut self, child: &mut Child) {
-        self.kill();
-        // Collects what is left of the process.
-        let _ = child.wait().await;
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        self.kill();
+/// Ends a command with its children and collects what is left of it. One that was waited for has no number any more, which may
+/// by then be somebody else's.
+fn end(mut child: Child) {
+    let number = child.id().and_then(|id| i32::try_from(id).ok());
+    let Some(group) = number.and_then(Pid::from_raw) else {
+        return;
+    };
+    // It fails when the group is gone already: what was wanted.
+    let _ = kill_process_group(group, Signal::KILL);
+    // Dropped, it would be collected when the runtime next has something to do: never in a server at rest.
+    if let Ok(runtime) = Handle::try_current() {
+        runtime.spawn(async move { child.wait().await });
     }
 }
