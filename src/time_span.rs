@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
+/// A hundred years: a moment so far from now can still be told.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
 /// Reads a span of time: a number of seconds (`30`, `0.5`) or numbers with units (`30s`, `10m`, `1h 30m`, `250ms`).
 ///
 /// # Errors
@@ -16,7 +19,8 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
             .ok()
             .and_then(|span| Duration::try_from(span).ok()),
     };
-    span.ok_or_else(|| format!("{text} is no span of time: 30, 30s and 10m are"))
+    span.filter(|span| *span <= LONGEST)
+        .ok_or_else(|| format!("{text} is no span of time: 30, 30s and 10m are"))
 }
 
 #[cfg(test)]
@@ -36,7 +40,7 @@ mod tests {
         ] {
             assert_eq!(parse(text), Ok(Duration::from_millis(milliseconds)), "{text}");
         }
-        for text in ["", "-1", "-1s", "soon", "inf", "nan", "30 potatoes"] {
+        for text in ["", "-1", "-1s", "soon", "inf", "nan", "30 potatoes", "1e10", "900000h"] {
             assert!(parse(text).is_err(), "{text}");
         }
     }

@@ -23,6 +23,9 @@ pub struct DistributionArguments {
     /// Time one try may take.
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = time_span::parse)]
     worker_connect_timeout: Duration,
+    /// Time after which another worker is asked for a job that waits for a connection.
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = time_span::parse)]
+    worker_opens_within: Duration,
     /// Time without a byte from a worker that owes an answer and answers no query, before it is given up.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time_span::parse)]
     worker_silence: Duration,
@@ -144,6 +147,7 @@ impl DistributionArguments {
                 pause: self.worker_list_pause,
             },
             limits: DistributeLimits {
+                opens_within: self.worker_opens_within,
                 failures: self.worker_failures,
                 first_window: self.worker_first_jobs.max(1),
                 reorder: self.reorder_jobs.max(1),

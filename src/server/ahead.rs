@@ -61,7 +61,7 @@ impl Ahead {
                 _ if self.bytes >= limits.look_ahead_bytes => return std::future::pending().await,
                 _ => {}
             }
-            match reader.next().await {
+            match reader.next_from_the_waiting().await {
                 Err(error @ ReadError::Io(_)) => return Gone::Broke(error),
                 Ok(Event::End { clean }) if links => {
                     let unworked = self
@@ -73,8 +73,6 @@ impl Ahead {
                         unworked: unworked.count(),
                     };
                 }
-                // A client waits as well, for the graph to go on.
-                Err(ReadError::Idle(_)) => {}
                 Ok(Event::Query { correlation, text }) => {
                     let answer = Say::answer(correlation, &text);
                     if orders.try_send(answer).is_err() {
@@ -97,4 +95,27 @@ fn weight(event: &Result<Event, ReadError>) -> usize {
         _ => 0,
     };
     held + size_of::<Event>()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use protocol::{Limits, session::Incoming};
+    use tokio::{io::duplex, time::timeout};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_is_kept_waiting_may_be_silent() {
+        let (_client, socket) = duplex(64);
+        let session = Incoming::server(Limits::default());
+        let mut reader = Reader::new(socket, session, Duration::ZERO);
+        assert!(matches!(reader.next().await, Err(ReadError::Idle(_))));
+        let (orders, _received) = mpsc::channel(1);
+        let (mut ahead, limits) = (Ahead::default(), ServerLimits::default());
+        let look = ahead.look(&mut reader, &limits, true, &orders);
+        assert!(timeout(Duration::from_secs(3600), look).await.is_err());
+        assert!(ahead.pop().is_none());
+    }
 }

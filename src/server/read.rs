@@ -35,6 +35,15 @@ impl<R: AsyncRead + Unpin> Reader<R> {
 
     /// The next event. Cancel-safe: what was read stays in the session.
     pub(crate) async fn next(&mut self) -> Result<Event, ReadError> {
+        self.next_within(self.idle).await
+    }
+
+    /// As [`Self::next`], from a client that is itself kept waiting: it may be silent for as long as it likes.
+    pub(crate) async fn next_from_the_waiting(&mut self) -> Result<Event, ReadError> {
+        self.next_within(Duration::MAX).await
+    }
+
+    async fn next_within(&mut self, idle: Duration) -> Result<Event, ReadError> {
         loop {
             if let Some(event) = self.session.poll_event()? {
                 return Ok(event);
@@ -42,9 +51,9 @@ impl<R: AsyncRead + Unpin> Reader<R> {
             let wanted = self.session.needed().clamp(READ_SIZE, 16 * READ_SIZE);
             let buffer = self.session.receive_buffer();
             buffer.reserve(wanted);
-            let count = timeout(self.idle, self.socket.read_buf(buffer))
+            let count = timeout(idle, self.socket.read_buf(buffer))
                 .await
-                .map_err(|_| ReadError::Idle(self.idle))??;
+                .map_err(|_| ReadError::Idle(idle))??;
             if count == 0 {
                 self.session.handle_end();
             }

@@ -55,6 +55,9 @@ pub struct DistributeLimits {
     pub reorder: usize,
     /// Pure: bytes of such results. Default 256 MiB.
     pub reorder_bytes: usize,
+    /// Pure: a link that is not open after so long is not counted on: another one is opened for the job that waits.
+    /// Default 1 s.
+    pub opens_within: Duration,
     /// Failures of one job or key that end the node. Default 3.
     pub failures: usize,
     /// Pure: a worker that holds the head of line for longer than this many median job times is a straggler. Default 4.
@@ -77,6 +80,7 @@ impl Default for DistributeLimits {
             most_bytes: 256 << 20,
             reorder: 1024,
             reorder_bytes: 256 << 20,
+            opens_within: Duration::from_secs(1),
             failures: 3,
             straggler: 4,
             refresh: Duration::from_secs(10),

@@ -6,9 +6,6 @@ use tokio::{sync::mpsc, task::AbortHandle, time::Instant};
 
 use crate::distribute::DistributeLimits;
 
-/// A link that is not open after so long is not counted on: another one is opened for the job that waits.
-const CONNECTS_WITHIN: Duration = Duration::from_secs(1);
-
 /// A job on its way.
 pub(super) struct Sent {
     pub(super) number: u64,
@@ -35,6 +32,8 @@ pub(super) struct LinkLoad<I> {
     /// The time between two answers while there is work.
     pace: Option<Duration>,
     progress: Instant,
+    /// When it is no longer counted on, if it is not open by then.
+    late_at: Option<Instant>,
 }
 
 impl<I> LinkLoad<I> {
@@ -45,6 +44,7 @@ impl<I> LinkLoad<I> {
         driver: AbortHandle,
         limits: &DistributeLimits,
     ) -> Self {
+        let now = Instant::now();
         Self {
             address: address.to_owned(),
             local,
@@ -57,7 +57,8 @@ impl<I> LinkLoad<I> {
             window: limits.first_window.max(1),
             base: None,
             pace: None,
-            progress: Instant::now(),
+            progress: now,
+            late_at: now.checked_add(limits.opens_within),
         }
     }
 
@@ -72,7 +73,7 @@ impl<I> LinkLoad<I> {
 
     /// When it is no longer counted on, as long as it is not open.
     pub(super) fn late_at(&self) -> Option<Instant> {
-        (!self.connected).then_some(self.progress + CONNECTS_WITHIN)
+        self.late_at.filter(|_| !self.connected)
     }
 
     /// How long it takes to finish what it holds and one more; then, what it holds. A new link has no pace yet: it gets
