@@ -50,8 +50,7 @@ impl<C: Connector> Worker<Parcel, Message> for Remote<C> {
             let (ends, work) = open(connector, address, setup, limits)
                 .await
                 .map_err(|error| error.fault)?;
-            // The engine names the worker itself.
-            let outcome = async move { work.await.map_err(|error| BoxError::from(error.fault)) };
+            let outcome = async move { work.await.map_err(|error| error.fault.into_outcome()) };
             Ok(Link {
                 input: ends.input,
                 output: ends.output,

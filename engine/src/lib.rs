@@ -35,7 +35,7 @@ pub use error::{BoxError, Error, NodePath};
 pub use figures::{Figures, NodeFigures};
 pub use functions::{forward, gadget_fn, lift, map, pure_fn, try_map, try_pure_fn};
 pub use gadget::{Gadget, PureGadget};
-pub use link::{Link, MemoryWorker, Worker, Workers};
+pub use link::{Declined, Link, MemoryWorker, Worker, Workers};
 pub use message::Message;
 pub use par_map::{ParMap, par_map};
 pub use parallel::{

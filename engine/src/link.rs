@@ -37,6 +37,12 @@ impl<I, O> fmt::Debug for Link<I, O> {
     }
 }
 
+/// A link that is over for a reason of the worker's own: it is full, say, or is being stopped. As an outcome, or as the error of
+/// [`Worker::connect`], it is no failure of what was sent: that goes to other workers, and in the end to the local one.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Declined(pub BoxError);
+
 /// Something that links can be opened to, as often as wanted.
 pub trait Worker<I, O>: Send + Sync + 'static {
     /// Its address: the same for the same worker, shown in errors.

@@ -8,6 +8,7 @@ mod spelling;
 
 use std::sync::Arc;
 
+use distributed::Source;
 use engine::{Capacity, Node, PureNode};
 use gadgets::{
     Context,
@@ -141,7 +142,7 @@ fn kind(node: &configuration::Node) -> (&'static str, Position) {
 struct Planner<'a> {
     settings: &'a Settings,
     errors: Vec<AssemblyError>,
-    /// A node that spreads its work was met.
+    /// A node that spreads its work was met, and there may be workers.
     spreads: bool,
 }
 
@@ -218,9 +219,14 @@ impl Planner<'_> {
         })))
     }
 
+    /// A node that spreads its work, where there may be workers to spread it over.
+    fn meets_workers(&mut self) {
+        self.spreads |= !matches!(self.settings.distribution.source, Source::Unset);
+    }
+
     /// What runs elsewhere is understood here: a worker would find the same errors, late and far away.
     fn distributed(&mut self, node: &Distributed) -> Option<Step> {
-        self.spreads = true;
+        self.meets_workers();
         let before = self.errors.len();
         let steps = self.stream(&node.stream);
         let pure = !steps.is_empty() && steps.iter().all(|step| matches!(step, Step::Pure { .. }));
@@ -229,7 +235,7 @@ impl Planner<'_> {
     }
 
     fn pure_distributed(&mut self, node: &PureDistributed) -> Option<Step> {
-        self.spreads = true;
+        self.meets_workers();
         let before = self.errors.len();
         self.one_for_one(&node.stream);
         let plan = SpreadPlan::pure(node, self.settings, &mut self.errors);

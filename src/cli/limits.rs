@@ -13,9 +13,12 @@ pub(super) struct LimitArguments {
     /// Reconstructions at a time, and as many that spread their work; more wait.
     #[arg(long, value_name = "COUNT", default_value_t = 256)]
     max_connections: usize,
-    /// Connections that wait for a place, or only ask questions.
+    /// Reconstructions that wait for a place.
     #[arg(long, value_name = "COUNT", default_value_t = 64)]
     max_waiting: usize,
+    /// Connections beyond these, which only ask questions or have not said what they want.
+    #[arg(long, value_name = "COUNT", default_value_t = 64)]
+    max_asking: usize,
     /// Time a reconstruction may wait for a place.
     #[arg(long, value_name = "TIME", default_value = "20s", value_parser = time_span::parse)]
     place_timeout: Duration,
@@ -40,6 +43,9 @@ pub(super) struct LimitArguments {
     /// Mebibytes of data that are read then.
     #[arg(long, value_name = "MIB", default_value_t = 24)]
     look_ahead_mebibytes: usize,
+    /// Mebibytes of data that are read of a client that waits for its place.
+    #[arg(long, value_name = "MIB", default_value_t = 1)]
+    waiting_mebibytes: usize,
     /// Time running connections may go on after the server was told to stop.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time_span::parse)]
     drain: Duration,
@@ -73,7 +79,8 @@ impl LimitArguments {
     pub(super) fn limits(&self) -> ServerLimits {
         ServerLimits {
             connections: self.max_connections.clamp(1, 1 << 20),
-            waiting: self.max_waiting.clamp(1, 1 << 20),
+            waiting: self.max_waiting.min(1 << 20),
+            asking: self.max_asking.clamp(1, 1 << 20),
             place: self.place_timeout,
             handshake: self.handshake_timeout,
             idle: self.idle_timeout,
@@ -82,6 +89,7 @@ impl LimitArguments {
             after_break: self.after_break,
             look_ahead_after: self.look_ahead_after,
             look_ahead_bytes: self.look_ahead_mebibytes.saturating_mul(1024 * 1024),
+            waiting_bytes: self.waiting_mebibytes.saturating_mul(1024 * 1024),
             drain: self.drain,
             last_words: self.last_words,
             texts: self.client_texts,

@@ -3,13 +3,12 @@
 //! That it is gone comes after everything it sent. So where the graph stands still, the server reads on, up to a bound, and
 //! keeps what it reads for later.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use protocol::session::Event;
 use tokio::{io::AsyncRead, sync::mpsc, time::sleep};
 
 use super::{
-    ServerLimits,
     read::{ReadError, Reader},
     write::Say,
 };
@@ -43,22 +42,23 @@ impl Ahead {
         Some(event)
     }
 
-    /// Completes when the client is gone. Waits before it reads, so that a graph that is only slower than its client costs
-    /// no memory. A client whose data end without CLOSE may still read: where `links` wait for them it counts as gone,
+    /// Completes when the client is gone. Waits before it reads (`after`), so that a graph that is only slower than its client
+    /// costs no memory, and keeps no more than `most` bytes and a message. A client whose data end without CLOSE may still read: where `links` wait for them it counts as gone,
     /// otherwise what it sent is worked on first. Queries are answered meanwhile. Cancel-safe: what was read is kept.
     pub(super) async fn look<R: AsyncRead + Unpin>(
         &mut self,
         reader: &mut Reader<R>,
-        limits: &ServerLimits,
+        after: Duration,
+        most: usize,
         links: bool,
         orders: &mpsc::Sender<Say>,
     ) -> Gone {
-        sleep(limits.look_ahead_after).await;
+        sleep(after).await;
         loop {
             match self.events.back() {
                 Some(Ok(Event::Close)) => return Gone::Broke(reader.broken().await.into()),
                 Some(Err(_) | Ok(Event::End { .. })) => return std::future::pending().await,
-                _ if self.bytes >= limits.look_ahead_bytes => return std::future::pending().await,
+                _ if self.bytes >= most => return std::future::pending().await,
                 _ => {}
             }
             match reader.next_from_the_waiting().await {
@@ -99,8 +99,6 @@ fn weight(event: &Result<Event, ReadError>) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use protocol::{Limits, session::Incoming};
     use tokio::{io::duplex, time::timeout};
 
@@ -113,8 +111,8 @@ mod tests {
         let mut reader = Reader::new(socket, session, Duration::ZERO);
         assert!(matches!(reader.next().await, Err(ReadError::Idle(_))));
         let (orders, _received) = mpsc::channel(1);
-        let (mut ahead, limits) = (Ahead::default(), ServerLimits::default());
-        let look = ahead.look(&mut reader, &limits, true, &orders);
+        let mut ahead = Ahead::default();
+        let look = ahead.look(&mut reader, Duration::from_millis(1), 1 << 20, true, &orders);
         assert!(timeout(Duration::from_secs(3600), look).await.is_err());
         assert!(ahead.pop().is_none());
     }

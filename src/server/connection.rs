@@ -1,9 +1,6 @@
 //! One connection, from its first byte to its last: configuration, header, data, and the words when it goes wrong.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 use engine::{Figures, Message, Output, Running};
 use gadgets::{Context, context::Notices};
@@ -16,13 +13,14 @@ use protocol::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::{OwnedSemaphorePermit, mpsc, oneshot},
+    time::sleep,
 };
 use tracing::{debug, info, warn};
 
 use super::{
     Services,
     ahead::Ahead,
-    ending::{Ending, out_of},
+    ending::Ending,
     house::{BEGINS_NOTHING, House, OUT_OF_TIME},
     read::Reader,
     write::{Say, Writer},
@@ -43,7 +41,7 @@ pub async fn handle<S>(stream: S, peer: String, services: Arc<Services>)
 where
     S: AsyncRead + AsyncWrite + Send + 'static,
 {
-    serve_one(stream, peer, services, House::new(1)).await;
+    serve_one(stream, peer, services, House::new(1, 1)).await;
 }
 
 /// As [`handle`], until the server stops.
@@ -130,16 +128,12 @@ impl<R: AsyncRead + Unpin> Connection<R> {
                 (source, _) => drop(source),
             }
             let figures = running.figures();
-            let patience = ending.patience();
+            let over = self.house.over.clone();
             let joined = tokio::select! {
                 biased;
                 result = running.join() => Ok(result),
-                time = out_of(patience) => Err(format!("what was not computed {time:?} after that is missing")),
-                // Nobody is there any more to read what still comes: the graph is cancelled.
-                error = self.reader.broken(), if matches!(ending, Ending::Complete) => {
-                    Err(format!("the connection broke before all results were sent: {error}"))
-                }
-                () = self.house.over.cancelled() => Err(OUT_OF_TIME.to_owned()),
+                () = over.cancelled() => Err(OUT_OF_TIME.to_owned()),
+                words = self.unwanted(&ending) => Err(words),
             };
             show(&figures);
             match joined {
@@ -150,7 +144,7 @@ impl<R: AsyncRead + Unpin> Connection<R> {
                 Ok(_) => {}
                 // It has been said already, or nobody reads.
                 Err(again) if matches!(&ending, Ending::BrokenOff { words, .. } if *words == again) => {}
-                Err(_) if patience == Some(Duration::ZERO) => {}
+                Err(_) if matches!(ending, Ending::BrokenOff { nobody_reads: true, .. }) => {}
                 Err(words) => errors.push(format!("[Connection Main Thread] ERROR: {words}")),
             }
         }
@@ -203,13 +197,17 @@ impl<R: AsyncRead + Unpin> Connection<R> {
         tokio::select! {
             biased;
             place = self.house.place(self.spreads, limits.place) => {
-                let limit = limits.place;
-                let full = || format!("this server was full for {limit:?} (--max-connections, --place-timeout)");
-                self.place = Some(place.ok_or_else(|| Ending::broken(full()))?);
+                self.place = Some(place.map_err(Ending::broken)?);
                 Ok(())
             }
             () = self.house.begun_to_stop.cancelled() => Err(Ending::broken(BEGINS_NOTHING)),
-            gone = self.ahead.look(&mut self.reader, limits, true, &self.orders) => Err(Ending::gone(gone, 0, None)),
+            gone = self.ahead.look(
+                &mut self.reader,
+                limits.look_ahead_after,
+                limits.waiting_bytes,
+                true,
+                &self.orders,
+            ) => Err(Ending::gone(gone, 0)),
         }
     }
 
@@ -298,6 +296,7 @@ impl<R: AsyncRead + Unpin> Connection<R> {
                     let Some(source) = self.graph.as_mut().and_then(|graph| graph.source.as_mut()) else {
                         return Ok(Ending::GraphStopped);
                     };
+                    let limits = &self.services.limits;
                     let gone = tokio::select! {
                         biased;
                         sent = source.send(message) => match sent {
@@ -305,9 +304,15 @@ impl<R: AsyncRead + Unpin> Connection<R> {
                             Err(_) => return Ok(Ending::GraphStopped),
                         },
                         () = self.house.over.cancelled() => return Err(Ending::broken(OUT_OF_TIME)),
-                        gone = self.ahead.look(&mut self.reader, &self.services.limits, self.spreads, &self.orders) => gone,
+                        gone = self.ahead.look(
+                            &mut self.reader,
+                            limits.look_ahead_after,
+                            limits.look_ahead_bytes,
+                            self.spreads,
+                            &self.orders,
+                        ) => gone,
                     };
-                    return Err(Ending::gone(gone, 1, self.after_break()));
+                    return Err(Ending::gone(gone, 1));
                 }
                 Event::Close => return Ok(Ending::Complete),
                 event => self.everywhere(event).await?,
@@ -343,9 +348,27 @@ impl<R: AsyncRead + Unpin> Connection<R> {
         }
     }
 
-    /// How long workers are kept busy for a client that may be gone; what is done here alone is finished.
-    fn after_break(&self) -> Option<Duration> {
-        self.spreads.then_some(self.services.limits.after_break)
+    /// Completes when nobody wants the results any more that are still computed; the words say why.
+    async fn unwanted(&mut self, ending: &Ending) -> String {
+        let broke = |error| format!("the connection broke before all results were sent: {error}");
+        match ending {
+            // That the client says no more is as it should be.
+            Ending::Complete => return broke(self.reader.broken().await),
+            Ending::BrokenOff { nobody_reads: true, .. } => return String::new(),
+            Ending::BrokenOff { .. } | Ending::GraphStopped => {}
+        }
+        if let Err(error) = self.reader.rest().await {
+            return broke(error);
+        }
+        // It may be gone, or still read: workers are not kept busy for long; what is done here alone is finished.
+        match self.spreads {
+            true => {
+                let time = self.services.limits.after_break;
+                sleep(time).await;
+                format!("what was not computed {time:?} after that is missing")
+            }
+            false => std::future::pending().await,
+        }
     }
 
     /// What is understood in every phase.
@@ -368,7 +391,7 @@ impl<R: AsyncRead + Unpin> Connection<R> {
                 debug!(correlation, "a response to a question nobody asked");
                 Ok(())
             }
-            Event::End { clean } => Err(Ending::ended(clean, self.after_break())),
+            Event::End { clean } => Err(Ending::ended(clean)),
             Event::ConfigurationName(_)
             | Event::Configuration(_)
             | Event::Header(_)

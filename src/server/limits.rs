@@ -7,9 +7,11 @@ use std::time::Duration;
 pub struct ServerLimits {
     /// Reconstructions at a time, and as many that spread their work over workers. Default 256.
     pub connections: usize,
-    /// Connections beyond both: those that ask questions are answered, the others wait for a place. More wait in the system's
-    /// queue. Default 64.
+    /// Reconstructions that wait for a place; more are told at once that the server is full. Default 64.
     pub waiting: usize,
+    /// Connections beyond all these, for those that have not said what they want or only ask questions. More wait in the
+    /// system's queue. Default 64.
+    pub asking: usize,
     /// How long a reconstruction waits for a place, before its client is told that the server is full. Default 20 s: a head with
     /// more keys than its workers have places goes on without them when one has waited so long.
     pub place: Duration,
@@ -29,6 +31,8 @@ pub struct ServerLimits {
     pub look_ahead_after: Duration,
     /// How many bytes of messages it keeps then. Default 24 MiB: more than the buffers of two sockets usually hold.
     pub look_ahead_bytes: usize,
+    /// How many it keeps of a client that waits for its place. Default 1 MiB.
+    pub waiting_bytes: usize,
     /// How long running connections may go on after the server was told to stop. Default 30 s.
     pub drain: Duration,
     /// After that: how long those that are cut may take to hear it. Default 2 s.
@@ -46,6 +50,7 @@ impl Default for ServerLimits {
         Self {
             connections: 256,
             waiting: 64,
+            asking: 64,
             place: Duration::from_secs(20),
             handshake: Duration::from_secs(60),
             idle: Duration::from_secs(30 * 60),
@@ -54,6 +59,7 @@ impl Default for ServerLimits {
             after_break: Duration::from_secs(1),
             look_ahead_after: Duration::from_millis(400),
             look_ahead_bytes: 24 << 20,
+            waiting_bytes: 1 << 20,
             drain: Duration::from_secs(30),
             last_words: Duration::from_secs(2),
             texts: 1000,

@@ -88,9 +88,10 @@ impl std::fmt::Debug for Services {
 /// [`ServerLimits::last_words`] to hear that they are cut.
 pub async fn serve(listeners: Vec<TcpListener>, services: Arc<Services>, shutdown: impl Future<Output = ()>) {
     let limits = &services.limits;
-    let house = House::new(limits.connections);
+    let house = House::new(limits.connections, limits.waiting);
     let mut connections = JoinSet::new();
-    let most = limits.connections.saturating_mul(2).saturating_add(limits.waiting);
+    let places = limits.connections.saturating_mul(2);
+    let most = places.saturating_add(limits.waiting).saturating_add(limits.asking);
     let (_acceptors, mut accepted) = accept_all(listeners, most, &house.begun_to_stop);
     tokio::pin!(shutdown);
     loop {

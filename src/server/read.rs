@@ -72,15 +72,14 @@ impl<R: AsyncRead + Unpin> Reader<R> {
     /// Reads and throws away what the client still sends, so that it gets to read our last words: closing a socket
     /// with unread bytes resets the connection and takes those words with it.
     pub(crate) async fn discard(&mut self, limit: Duration) {
+        let _ = timeout(limit, self.rest()).await;
+    }
+
+    /// Reads and throws away what the client still sends, until it says no more, or its connection breaks.
+    pub(crate) async fn rest(&mut self) -> io::Result<()> {
         let mut scratch = vec![0; 64 * 1024];
-        let _ = timeout(limit, async {
-            while let Ok(count) = self.socket.read(&mut scratch).await {
-                if count == 0 {
-                    break;
-                }
-            }
-        })
-        .await;
+        while self.socket.read(&mut scratch).await? > 0 {}
+        Ok(())
     }
 }
 

@@ -29,28 +29,54 @@ fn occupy(server: &Server, measurement: &Measurement) -> TcpStream {
 
 #[test]
 fn a_full_worker_answers_questions_and_is_waited_for() {
+    thread::scope(|both| {
+        for mode in Mode::BOTH {
+            both.spawn(move || answers_questions_and_is_waited_for(mode));
+        }
+    });
+}
+
+fn answers_questions_and_is_waited_for(mode: Mode) {
     let measurement = Measurement::new(32, 2, 2);
-    for mode in Mode::BOTH {
-        let worker = Server::with(&["--max-connections", "1"], None);
-        let mut holder = occupy(&worker, &measurement);
-        let questions = Wicked::new(worker.address, |_| Deed::Pass);
-        // One link; longer than the silence that is allowed.
-        let options = ["--worker-silence", "0.3", "--worker-straggler", "1000000"];
-        let head = Server::head(&[questions.address], &options);
-        let one = Measurement::new(32, 2, 1);
-        let bytes = one.whole(mode.configuration());
-        let answer = thread::scope(|scope| {
-            let asking = scope.spawn(|| exchange(head.address, &bytes));
-            eventually("the worker is asked again and again", || questions.connections() > 4);
-            holder.write_all(&close()).unwrap();
-            asking.join().unwrap()
-        });
-        assert_eq!(answer, alone(&bytes), "{mode:?}");
-        assert!(
-            !head.process.said().contains("WARN"),
-            "{mode:?}: {}",
-            head.process.said()
-        );
+    let worker = Server::with(&["--max-connections", "1", "--place-timeout", "1h"], None);
+    let mut holder = occupy(&worker, &measurement);
+    let questions = Wicked::new(worker.address, |_| Deed::Pass);
+    // One link; asked for longer than the silence that is allowed, of which a third is for the answer.
+    let options = ["--worker-silence", "3", "--worker-straggler", "1000000"];
+    let head = Server::head(&[questions.address], &options);
+    let one = Measurement::new(32, 2, 1);
+    let bytes = one.whole(mode.configuration());
+    let answer = thread::scope(|scope| {
+        let asking = scope.spawn(|| exchange(head.address, &bytes));
+        eventually("the worker is asked again", || questions.connections() > 2);
+        holder.write_all(&close()).unwrap();
+        asking.join().unwrap()
+    });
+    assert_eq!(answer, alone(&bytes), "{mode:?}");
+    let said = head.process.said();
+    assert!(!said.contains("WARN"), "{mode:?}: {said}");
+}
+
+#[test]
+fn work_that_full_workers_decline_is_done_by_the_head() {
+    let measurement = Measurement::new(32, 2, 2);
+    // More of them than a job may fail on.
+    for refusal in [["--place-timeout", "0.1"], ["--max-waiting", "0"]] {
+        let workers = [(); 4].map(|()| Server::with(&[["--max-connections", "1"], refusal].concat(), None));
+        let holders = workers.each_ref().map(|worker| occupy(worker, &measurement));
+        for mode in Mode::BOTH {
+            let head = Server::head(&workers.each_ref().map(|worker| worker.address), &[]);
+            let bytes = Measurement::new(32, 2, 1).whole(mode.configuration());
+            let said = || head.process.said();
+            assert_eq!(exchange(head.address, &bytes), alone(&bytes), "{mode:?}: {}", said());
+            assert!(said().contains("declined: "), "{}", said());
+            assert!(
+                said().contains("no worker is left: this machine does the work"),
+                "{}",
+                said()
+            );
+        }
+        drop(holders);
     }
 }
 
@@ -105,7 +131,7 @@ fn who_waits_for_a_place_is_not_idle_and_who_failed_gives_it_back() {
         "--max-connections",
         "1",
         "--idle-timeout",
-        "0.5",
+        "2",
         "--look-ahead-after",
         "0",
         "--linger",
@@ -118,7 +144,7 @@ fn who_waits_for_a_place_is_not_idle_and_who_failed_gives_it_back() {
     // The holder talks all the time, for longer than the other may be silent.
     let mut outgoing = Outgoing::new(Writers::none());
     let started = Instant::now();
-    while started.elapsed() < Duration::from_millis(1200) {
+    while started.elapsed() < Duration::from_millis(2500) {
         outgoing.query(7, "gadgetron::info");
         holder.write_all(&outgoing.take()).unwrap();
         assert!(holder.read(&mut [0; 4096]).unwrap() > 0);
@@ -138,7 +164,7 @@ fn who_waits_too_long_for_a_place_is_told() {
     let mut holder = occupy(&server, &measurement);
     let answer = exchange(server.address, &measurement.whole("default.xml"));
     let words = String::from_utf8_lossy(&answer).into_owned();
-    assert!(words.contains("this server was full for 100ms"), "{words}");
+    assert!(words.contains("it was full for 100ms"), "{words}");
     holder.write_all(&close()).unwrap();
     holder.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     holder.read_to_end(&mut Vec::new()).unwrap();

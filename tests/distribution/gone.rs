@@ -7,10 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use protocol::{codec::Writers, session::Outgoing};
 use rustix::net::sockopt;
 
 use crate::{
-    client::{Measurement, exchange},
+    client::{Measurement, close, exchange},
     head::{alone, pass_on},
     process::{Server, echo, eventually},
     reconstruction::Mode,
@@ -18,6 +19,9 @@ use crate::{
 };
 
 const LIMIT: Duration = Duration::from_secs(2);
+
+/// Beside the 0.4 s before a head looks; so the limit leaves time for a machine that has other things to do.
+const AFTER_BREAK: [&str; 2] = ["--after-break", "0.3"];
 
 /// How a client goes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -125,8 +129,8 @@ fn a_client_that_goes_while_nothing_moves_takes_its_links_with_it() {
         // The system accepts for it; nobody reads.
         let worker = TcpListener::bind("127.0.0.1:0").unwrap();
         sockopt::set_socket_recv_buffer_size(&worker, 1 << 16).unwrap();
-        let options = ["--channel-mebibytes", "1", "--worker-mebibytes", "1"];
-        let head = Server::head(&[worker.local_addr().unwrap()], &options);
+        let options = [AFTER_BREAK, ["--channel-mebibytes", "1"], ["--worker-mebibytes", "1"]];
+        let head = Server::head(&[worker.local_addr().unwrap()], options.as_flattened());
         let had = head.process.sockets();
         let mut client = TcpStream::connect(head.address).unwrap();
         client
@@ -152,7 +156,7 @@ fn a_client_that_goes_while_jobs_are_out_takes_its_links_with_it() {
     for mode in Mode::BOTH {
         let worker = Server::start();
         let wicked = Wicked::new(worker.address, |_| Deed::Hold(Moment::Sent(1)));
-        let head = Server::head(&[wicked.address], &[]);
+        let head = Server::head(&[wicked.address], &AFTER_BREAK);
         let measurement = Measurement::new(32, 2, 1);
         let mut client = TcpStream::connect(head.address).unwrap();
         let preamble = measurement.preamble_with_text(&pass_on(mode));
@@ -168,10 +172,58 @@ fn a_client_that_goes_while_jobs_are_out_takes_its_links_with_it() {
         client.read_to_end(&mut words).unwrap();
         let words = String::from_utf8_lossy(&words);
         assert!(words.contains("without CLOSE"), "{mode:?}: {words}");
-        // A key that is not whole is given up at once; a job is, and has a second.
-        let given_up = words.contains("what was not computed 1s after that is missing");
+        // A key that is not whole is given up at once; a job is, and has so much time.
+        let given_up = words.contains("what was not computed 300ms after that is missing");
         assert_eq!(given_up, mode == Mode::Pure, "{words}");
     }
+}
+
+#[test]
+fn a_client_that_made_a_mistake_and_goes_takes_its_links_with_it() {
+    let mistakes = [vec![0x67, 0x12], {
+        let mut outgoing = Outgoing::new(Writers::none());
+        outgoing.error("I give up");
+        outgoing.take()
+    }];
+    for (mistake, going) in mistakes
+        .iter()
+        .flat_map(|mistake| Going::BOTH.map(|going| (mistake, going)))
+    {
+        let worker = Server::start();
+        let wicked = Wicked::new(worker.address, |_| Deed::Hold(Moment::Sent(1)));
+        // Their only place is needed again.
+        let options = [
+            AFTER_BREAK,
+            ["--max-connections", "1"],
+            ["--worker-straggler", "1000000"],
+        ];
+        let head = Server::head(&[wicked.address], options.as_flattened());
+        let measurement = Measurement::new(32, 2, 1);
+        let mut client = TcpStream::connect(head.address).unwrap();
+        let preamble = measurement.preamble_with_text(&pass_on(Mode::Pure));
+        client.write_all(&preamble).unwrap();
+        client.write_all(&measurement.readouts()[0]).unwrap();
+        wicked.wait_done(1);
+        client.write_all(mistake).unwrap();
+        let gone = Instant::now();
+        going.go(client);
+        wicked.wait_closed(LIMIT);
+        ends(&head, gone, &format!("{mistake:?}, {going:?}"));
+    }
+}
+
+#[test]
+fn what_is_done_here_alone_is_finished_although_the_data_ended_without_close() {
+    // Nobody says where workers are.
+    let server = Server::with(&["--after-break", "0"], None);
+    let measurement = Measurement::new(128, 8, 4);
+    let whole = measurement.whole(Mode::Pure.configuration());
+    let images = alone(&whole);
+    let images = &images[..images.len() - close().len()];
+    let answer = exchange(server.address, &whole[..whole.len() - close().len()]);
+    assert!(answer.starts_with(images));
+    let words = String::from_utf8_lossy(&answer[images.len()..]).into_owned();
+    assert!(words.contains("without CLOSE") && !words.contains("missing"), "{words}");
 }
 
 #[test]
@@ -180,7 +232,7 @@ fn a_client_that_goes_while_workers_are_looked_for_ends_the_search() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("number");
         let command = format!("echo $$ > {}; sleep 86.418; {}", path.display(), echo(&[]));
-        let head = Server::with(&[], Some(&command));
+        let head = Server::with(&AFTER_BREAK, Some(&command));
         let measurement = Measurement::new(32, 2, 2);
         let mut client = TcpStream::connect(head.address).unwrap();
         client.write_all(&measurement.preamble(mode.configuration())).unwrap();

@@ -2,7 +2,7 @@
 
 use std::{io, time::Duration};
 
-use engine::BoxError;
+use engine::{BoxError, Declined};
 
 use crate::Address;
 
@@ -24,6 +24,10 @@ impl LinkError {
         }
     }
 }
+
+/// The words in a server's last text by which a head knows that its work is not to blame: the server is full, say, or is being
+/// stopped.
+pub const DECLINES: &str = "this server takes no more work";
 
 /// What happened on a link.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +78,9 @@ pub enum LinkFault {
         /// Where they end, in bytes from the start of the connection.
         offset: u64,
     },
+    /// It takes no work, for a reason of its own.
+    #[error("declined: {0}")]
+    Declined(String),
     /// CLOSE before ours.
     #[error("closed the connection while data were still being sent{}", said(.words.as_deref()))]
     ClosedEarly {
@@ -92,6 +99,16 @@ pub enum LinkFault {
     /// Nobody reads the results any more.
     #[error("given up: nobody reads its results any more")]
     Unwanted,
+}
+
+impl LinkFault {
+    /// For the engine, which names the worker itself.
+    pub(crate) fn into_outcome(self) -> BoxError {
+        match self {
+            Self::Declined(_) => Declined(self.into()).into(),
+            fault => fault.into(),
+        }
+    }
 }
 
 fn half_message(half: bool, offset: u64) -> String {

@@ -33,7 +33,7 @@ use protocol::{
 };
 
 pub use connect::{Connector, Tcp, connect};
-pub use error::{LinkError, LinkFault};
+pub use error::{DECLINES, LinkError, LinkFault};
 pub use query::{Answer, QueryError, query};
 
 use crate::{Address, Parcel};

@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 
-use super::{Connector, LinkFault, LinkLimits, query::query};
+use super::{Connector, DECLINES, LinkFault, LinkLimits, query::query};
 use crate::Address;
 
 /// What went over a link, shared by its two halves.
@@ -43,9 +43,12 @@ fn broken(cause: io::Error, mut incoming: Incoming) -> LinkFault {
 }
 
 fn reported(words: String, incoming: &Incoming) -> LinkFault {
-    LinkFault::Reported {
-        words,
-        offset: incoming.offset(),
+    match words.contains(DECLINES) {
+        true => LinkFault::Declined(words),
+        false => LinkFault::Reported {
+            words,
+            offset: incoming.offset(),
+        },
     }
 }
 
@@ -79,19 +82,20 @@ impl<C: Connector> Receiver<'_, C> {
                 Event::Message(payload) => {
                     received += 1;
                     talk = 0;
-                    complaint = None;
+                    if let Some(text) = complaint.take() {
+                        tracing::warn!(worker = %self.address, "{text}");
+                    }
                     let message = Message::from_parts(payload.value, payload.type_name, payload.weight);
                     output.send(message).await.map_err(|_| LinkFault::Unwanted)?;
                 }
                 Event::Text(text) => {
                     self.talk(&mut talk)?;
                     let text = shown(&text);
+                    // A complaint without a result after it is why the link fails, which is told there.
                     if text.contains("ERROR") {
-                        tracing::warn!(worker = %self.address, "{text}");
                         complaint = Some(text.clone());
-                    } else {
-                        tracing::info!(worker = %self.address, "{text}");
                     }
+                    tracing::info!(worker = %self.address, "{text}");
                     words = Some(text);
                 }
                 Event::RemoteError(text) => return Err(reported(shown(&text), &incoming)),

@@ -58,8 +58,8 @@ struct List<C> {
     addresses: Vec<Address>,
     /// Every worker ever listed: the same worker stays the same.
     known: HashMap<Address, Arc<Remote<C>>>,
-    /// Why there was no list the last time, which is not said again.
-    failed: Option<DiscoveryError>,
+    /// Why there was no list, each kind once: that is not said again.
+    failed: Vec<DiscoveryError>,
     /// The entries of the last list that are no address, which is not said again.
     skipped: HashSet<String>,
 }
@@ -80,7 +80,7 @@ impl<C: Connector> Roster<C> {
             asked: None,
             addresses: Vec::new(),
             known: HashMap::new(),
-            failed: None,
+            failed: Vec::new(),
             skipped: HashSet::new(),
         });
         Self {
@@ -117,19 +117,17 @@ impl<C: Connector> Shared<C> {
         match discover(&self.source, &self.limits.discovery).await {
             Ok(listed) => {
                 listed.warn_of_skipped(&list.skipped);
-                list.failed = None;
                 list.addresses = listed.addresses;
                 list.skipped = listed.skipped.into_iter().map(|(entry, _)| entry).collect();
             }
+            Err(error) if list.failed.iter().any(|failed| failed.is_like(&error)) => {}
             Err(error) => {
-                if !list.failed.as_ref().is_some_and(|failed| failed.is_like(&error)) {
-                    // Workers that are listed already stay: a command that fails once does not take them away.
-                    match list.addresses.len() {
-                        0 => tracing::warn!("{error}; this machine reconstructs alone"),
-                        known => tracing::warn!("{error}; the {known} workers known before are used on"),
-                    }
+                // Workers that are listed already stay: a command that fails once does not take them away.
+                match list.addresses.len() {
+                    0 => tracing::warn!("{error}; this machine reconstructs alone"),
+                    known => tracing::warn!("{error}; the {known} workers known before are used on"),
                 }
-                list.failed = Some(error);
+                list.failed.push(error);
             }
         }
         list.asked = Some(Instant::now());

@@ -40,7 +40,7 @@ pub use keyed::Keyed;
 pub use pure::Pure;
 pub use selector::{ByKey, Chosen, Selector, SelectorNode, by_key};
 
-use crate::{BoxError, Worker, Workers, link::AnyWorker};
+use crate::{BoxError, Declined, Worker, Workers, link::AnyWorker};
 
 /// Bounds and habits of a distribution.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -58,7 +58,7 @@ pub struct DistributeLimits {
     /// Pure: a link that is not open after so long is not counted on: another one is opened for the job that waits.
     /// Default 1 s.
     pub opens_within: Duration,
-    /// Failures of one job or key that end the node. Default 3.
+    /// Failures of one job or key that end the node; a worker that [declines](crate::Declined) is none. Default 3.
     pub failures: usize,
     /// Pure: a worker that holds the head of line for longer than this many median job times is a straggler. Default 4.
     pub straggler: u32,
@@ -95,7 +95,7 @@ impl Default for DistributeLimits {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A worker could not be reached; it is left out until the list is refreshed.
+    /// A worker could not be reached, or declined; it is left out until the list is refreshed.
     Refused {
         /// Its address.
         address: String,
@@ -138,6 +138,17 @@ pub enum Event {
         /// The limit in bytes.
         limit: usize,
     },
+}
+
+impl Event {
+    /// An open link is over, with what it owed.
+    fn over(failure: Failure, error: &BoxError) -> Self {
+        let Failure { address, reason } = failure;
+        match error.is::<Declined>() {
+            true => Self::Refused { address, reason },
+            false => Self::Lost { address, reason },
+        }
+    }
 }
 
 impl fmt::Display for Event {

@@ -1,3 +1,4 @@
+mod declined;
 mod unreachable;
 
 use std::{

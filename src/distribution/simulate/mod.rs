@@ -199,6 +199,7 @@ async fn spread(arguments: &SimulateArguments) -> Result<Simulation, SimulateErr
         .limits(DistributeLimits {
             refresh: stretched(defaults.refresh),
             farewell: stretched(defaults.farewell),
+            opens_within: stretched(defaults.opens_within),
             // Simulated failures are the workers' own: no job is to blame.
             failures: usize::MAX,
             ..defaults

@@ -11,7 +11,7 @@ use super::{
     attempt::{Attempt, Carried},
 };
 use crate::{
-    BoxError, Link, Output,
+    BoxError, Declined, Link, Output,
     distribute::{DistributeError, Event, Failure},
     place::panic_words,
 };
@@ -124,9 +124,11 @@ where
                 Ended::Fault(error) if local => return Err(error),
                 Ended::Fault(error) => error,
             };
-            failures.push(failure(&error));
-            let Failure { address: lost, reason } = failure(&error);
-            let event = Event::Lost { address: lost, reason };
+            match error.is::<Declined>() {
+                true => refused.push(failure(&error)),
+                false => failures.push(failure(&error)),
+            }
+            let event = Event::over(failure(&error), &error);
             self.shared.lose(&address, carried.bytes(), &event).await;
             let key = self.key.clone();
             if failures.len() >= self.shared.settings.limits.failures.max(1) {

@@ -17,7 +17,7 @@ use super::{
     load::{JobTimes, LinkLoad},
 };
 use crate::{
-    BoxError,
+    BoxError, Declined,
     distribute::{Distribute, DistributeError, Event, Failure, reason, roster::Roster},
     link::AnyWorker,
     place::Place,
@@ -34,10 +34,24 @@ struct Job<I> {
     payload: I,
     weight: usize,
     failures: Vec<Failure>,
+    /// The workers that declined it.
+    declined: Vec<String>,
     /// The links it is on.
     on: Vec<u64>,
     /// Was on a link that was lost: it is sent alone, so that the next loss tells which job is to blame.
     suspect: bool,
+}
+
+impl<I> Job<I> {
+    /// Whether it was on this worker, in vain.
+    fn came_back_from(&self, address: &str) -> bool {
+        let failed = self.failures.iter().map(|failure| &failure.address);
+        failed.chain(&self.declined).any(|known| known == address)
+    }
+
+    fn came_back(&self) -> bool {
+        !self.failures.is_empty() || !self.declined.is_empty()
+    }
 }
 
 pub(super) struct Scheduler<I, O> {
@@ -97,6 +111,7 @@ impl<I: Clone + Send + Sync + 'static, O: Send + 'static> Scheduler<I, O> {
             weight: (self.settings.weigh)(&payload),
             payload,
             failures: Vec::new(),
+            declined: Vec::new(),
             on: Vec::new(),
             suspect: false,
         };
@@ -156,10 +171,9 @@ impl<I: Clone + Send + Sync + 'static, O: Send + 'static> Scheduler<I, O> {
         let listed = self.roster.listed().filter(|_| !listing);
         let refresh = listed.map(|listed| listed + self.settings.limits.refresh);
         let straggler = self.straggles_at().map(|(_, at)| at);
-        let waiting = self.opening > 0 && !self.unsent.is_empty();
-        let late = waiting.then(|| self.links.values().filter_map(LinkLoad::late_at));
+        let late = self.links.values().filter_map(LinkLoad::late_at);
         let now = Instant::now();
-        let moments = straggler.into_iter().chain(late.into_iter().flatten());
+        let moments = straggler.into_iter().chain(late);
         refresh.into_iter().chain(moments.filter(|at| *at > now)).min()
     }
 
@@ -236,31 +250,31 @@ impl<I: Clone + Send + Sync + 'static, O: Send + 'static> Scheduler<I, O> {
         self.links.values().any(|link| link.has_room(0, limits))
     }
 
-    /// Whether the job failed on every worker there is, and somebody is here to do it.
+    /// Whether every worker there is failed on the job or declined it, and somebody is here to do it.
     fn is_refused_everywhere(&self, job: &Job<I>) -> bool {
-        if self.settings.local.is_none() || job.failures.is_empty() {
+        if self.settings.local.is_none() || !job.came_back() {
             return false;
         }
-        let failed = |address: &str| job.failures.iter().any(|failure| failure.address == address);
-        let link_left = self.links.values().any(|link| !failed(&link.address));
-        let worker_left = self.roster.has(|worker, links| links > 0 || failed(worker.address()));
+        let tried = |address: &str| job.came_back_from(address);
+        let link_left = self.links.values().any(|link| !tried(&link.address));
+        let worker_left = self.roster.has(|worker, links| links > 0 || tried(worker.address()));
         !link_left && !worker_left
     }
 
     /// The link that would be done with the job first.
     fn link_for(&self, job: &Job<I>) -> Option<u64> {
         let limits = &self.settings.limits;
-        let failed = |address: &str| job.failures.iter().any(|failure| failure.address == address);
-        let elsewhere = !job.failures.is_empty()
+        let tried = |address: &str| job.came_back_from(address);
+        let elsewhere = job.came_back()
             && (self.settings.local.is_some()
-                || self.links.values().any(|link| !failed(&link.address))
-                || self.roster.has(|worker, links| links > 0 || failed(worker.address())));
+                || self.links.values().any(|link| !tried(&link.address))
+                || self.roster.has(|worker, links| links > 0 || tried(worker.address())));
         let fits = |link: &&LinkLoad<I>| {
             let room = match job.suspect {
                 true => link.is_idle(),
                 false => link.has_room(job.weight, limits),
             };
-            room && !(elsewhere && failed(&link.address))
+            room && !(elsewhere && tried(&link.address))
         };
         let fitting = self.links.iter().filter(|(_, link)| fits(link));
         let first = fitting.min_by_key(|(_, link)| link.time_to_finish());
@@ -305,7 +319,7 @@ impl<I: Clone + Send + Sync + 'static, O: Send + 'static> Scheduler<I, O> {
                 (self.settings.observer)(&Event::Straggler { job: number, address });
                 self.send(number, id);
             }
-            None if self.opening == 0 => {
+            None if self.coming() == 0 => {
                 if let Some(worker) = self.roster.choose(|_, links| links > 0) {
                     self.open(worker, false);
                 }
@@ -390,10 +404,12 @@ impl<I: Clone + Send + Sync + 'static, O: Send + 'static> Scheduler<I, O> {
             address: link.address.clone(),
             reason: reason(&error),
         };
-        let (address, reason) = (failure.address.clone(), failure.reason.clone());
         (self.settings.observer)(&match link.connected {
-            true => Event::Lost { address, reason },
-            false => Event::Refused { address, reason },
+            true => Event::over(failure.clone(), &error),
+            false => {
+                let Failure { address, reason } = failure.clone();
+                Event::Refused { address, reason }
+            }
         });
         self.last_failure = Some(failure.clone());
         for (place, sent) in link.held.iter().enumerate() {
@@ -401,8 +417,14 @@ impl<I: Clone + Send + Sync + 'static, O: Send + 'static> Scheduler<I, O> {
                 continue;
             };
             job.on.retain(|on| *on != id);
-            job.suspect = true;
-            if place == 0 {
+            // Who declines a second time, because nobody else is there, has failed.
+            let declined = error.is::<Declined>() && !job.came_back_from(&failure.address);
+            if declined {
+                job.declined.push(failure.address.clone());
+            } else {
+                job.suspect = true;
+            }
+            if place == 0 && !declined {
                 job.failures.push(failure.clone());
                 if job.failures.len() >= self.settings.limits.failures.max(1) {
                     let failures = std::mem::take(&mut job.failures);
