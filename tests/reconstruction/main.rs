@@ -20,6 +20,7 @@ mod cartesian;
 mod dependencies;
 mod golden;
 mod last_bit;
+mod left_out;
 mod measures;
 mod noise;
 mod piped;

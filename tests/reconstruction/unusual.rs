@@ -19,26 +19,40 @@ use crate::{compare::pixels, data, images};
 fn copy(
     folder: &Path,
     input: &str,
-    mut of_header: impl FnMut(&mut IsmrmrdHeader),
-    mut of_readout: impl FnMut(&mut Acquisition),
+    of_header: impl FnOnce(&mut IsmrmrdHeader),
+    of_readout: impl FnMut(&mut Acquisition),
+) -> PathBuf {
+    rewritten(folder, input, |header, mut readouts| {
+        of_header(header);
+        readouts.iter_mut().for_each(of_readout);
+        readouts
+    })
+}
+
+/// A copy of a file with what `edit` makes of its header and its readouts.
+pub(crate) fn rewritten(
+    folder: &Path,
+    input: &str,
+    edit: impl FnOnce(&mut IsmrmrdHeader, Vec<Acquisition>) -> Vec<Acquisition>,
 ) -> PathBuf {
     let input = RawDataFile::open(data(input), "dataset").unwrap();
     let mut header = IsmrmrdHeader::parse(input.header_xml()).unwrap();
-    of_header(&mut header);
+    let readouts = input.into_iter().filter_map(|item| match item.unwrap() {
+        ScannerData::Acquisition(readout) => Some(readout),
+        _ => None,
+    });
+    let readouts = edit(&mut header, readouts.collect());
     let path = folder.join("copy.h5");
     let mut copy = RawDataWriter::create(&path, "dataset", &header.to_xml()).unwrap();
-    for item in input {
-        if let ScannerData::Acquisition(mut readout) = item.unwrap() {
-            of_readout(&mut readout);
-            copy.acquisition(&readout).unwrap();
-        }
+    for readout in readouts {
+        copy.acquisition(&readout).unwrap();
     }
     copy.finish().unwrap();
     path
 }
 
 /// The error's words, if it is one.
-async fn reconstruct(input: &Path, configuration: String, output: &Path) -> Result<(), String> {
+pub(crate) async fn reconstruct(input: &Path, configuration: String, output: &Path) -> Result<(), String> {
     let recon = Recon {
         input: input.to_owned(),
         group: "dataset".into(),
@@ -54,7 +68,7 @@ async fn reconstruct(input: &Path, configuration: String, output: &Path) -> Resu
     recon.run().await.map(|_| ()).map_err(|error| error.to_string())
 }
 
-fn shipped(name: &str) -> String {
+pub(crate) fn shipped(name: &str) -> String {
     Configurations::new().find(name).unwrap()
 }
 

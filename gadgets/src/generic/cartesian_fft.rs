@@ -9,7 +9,7 @@ use num_complex::Complex32;
 use protocol::ImageArray;
 use rayon::prelude::*;
 
-use super::{coil_reference, coil_reference::Reference, reconstruction::Setting, roles::Role, work};
+use super::{coil_reference, coil_reference::Reference, places::Places, reconstruction::Setting, roles::Role, work};
 use crate::{
     Context,
     flow::ReconDataWithWaveforms,
@@ -70,17 +70,22 @@ impl CartesianFft {
             let mut space = space?;
             let (dims, mode) = (space.dims, space.facts.mode);
             // The calibration data go before the data are transformed, which then need no copy.
-            let maps = match space.reference.take() {
-                Some(reference) => Some(Reference::of(&reference, dims)?.maps(dims.cha, mode, dims.extent, method)?),
+            let calibrated = match space.reference.take() {
+                Some(reference) => {
+                    let maps = Reference::of(&reference, dims)?.maps(dims.cha, mode, dims.extent, method)?;
+                    let of_data = Places::of(&space.buffer.headers);
+                    let serving = Places::of(&reference.headers).serving(maps.dims, &of_data, dims);
+                    Some((maps, serving))
+                }
                 None => None,
             };
             let mut data = space.samples()?;
-            let maps = match maps {
-                Some(maps) => maps,
-                None => coil_reference::of_kspace(data.clone(), method)?,
+            let (maps, serving) = match calibrated {
+                Some(calibrated) => calibrated,
+                None => (coil_reference::of_kspace(data.clone(), method)?, Places::own(dims)),
             };
             dims.extent.to_image(&mut data.data);
-            let images = combine(&data, &maps);
+            let images = combine(&data, &maps, &serving);
             let array = self.setting.described(images, &space, &message.waveforms);
             arrays.push(self.setting.announced(array, &space, [1, 1], Role::Image));
         }
@@ -88,18 +93,14 @@ impl CartesianFft {
     }
 }
 
-/// Coil images combined with the maps of their frame.
-pub(super) fn combine(images: &Frames, maps: &Frames) -> Frames {
+/// Coil images combined with the maps of the frame that serves theirs.
+pub(super) fn combine(images: &Frames, maps: &Frames, serving: &[usize]) -> Frames {
     let dims = Dims { cha: 1, ..images.dims };
     let mut data = vec![Complex32::ZERO; dims.len()];
     data.par_chunks_mut(dims.frame().max(1))
         .enumerate()
         .for_each(|(frame, result)| {
-            coil_map::combine(
-                images.frame(frame),
-                maps.frame(maps.dims.serving(images.dims, frame)),
-                result,
-            );
+            coil_map::combine(images.frame(frame), maps.frame(serving[frame]), result);
         });
     Frames { dims, data }
 }

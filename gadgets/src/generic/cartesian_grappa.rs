@@ -31,6 +31,7 @@ use super::{
     coil_reference::{Reference, unlike},
     describe,
     encodings::{CalibrationMode, EncodingFacts},
+    places::Places,
     reconstruction::{NotCalibrated, Setting, Space},
     roles::Role,
     snr::Undersampling,
@@ -99,9 +100,18 @@ pub struct CartesianGrappa {
 /// What calibration data give.
 #[derive(Debug)]
 struct Calibrated {
+    places: Places,
     coefficients: Frames,
     /// With acceleration.
     gfactor: Option<Frames>,
+}
+
+impl Calibrated {
+    /// For every frame of the data, the frame of coefficients that serves it.
+    fn serving(&self, space: &Space) -> Vec<usize> {
+        let of_data = Places::of(&space.buffer.headers);
+        self.places.serving(self.coefficients.dims, &of_data, space.dims)
+    }
 }
 
 impl Configured for CartesianGrappa {
@@ -143,7 +153,8 @@ impl CartesianGrappa {
                 newly = true;
             }
             let calibrated = self.calibrated[number].as_ref().ok_or(NotCalibrated(number))?;
-            let images = unwrap(&mut space, &calibrated.coefficients)?;
+            let serving = calibrated.serving(&space);
+            let images = unwrap(&mut space, &calibrated.coefficients, &serving)?;
             let image = self.setting.described(images, &space, &message.waveforms);
             if let Some(maps) = maps {
                 self.streams
@@ -161,7 +172,7 @@ impl CartesianGrappa {
                 send(describe::with_pixels(&image, map.clone()), [10, 2], Role::Gfactor);
             }
             if self.properties.send_snr
-                && let Some(map) = snr_map(&image, calibrated.gfactor.as_ref(), &space.facts)?
+                && let Some(map) = snr_map(&image, calibrated.gfactor.as_ref(), &serving, &space.facts)?
             {
                 let mut array = describe::with_pixels(&image, map);
                 array.acquisition_headers = image.acquisition_headers.clone();
@@ -176,6 +187,7 @@ impl CartesianGrappa {
     /// somebody wants to see them.
     fn calibrate(&self, reference: &BufferedData, space: &Space) -> Result<(Calibrated, Option<Frames>), BoxError> {
         let (recon, facts) = (space.dims.extent, &space.facts);
+        let places = Places::of(&reference.headers);
         let reference = Reference::of(reference, space.dims)?;
         let calibration = reference.samples();
         let channels = self.channels_to_make(calibration);
@@ -184,8 +196,12 @@ impl CartesianGrappa {
         if facts.total_acceleration() == 1 {
             let mut coefficients = maps;
             coefficients.data.iter_mut().for_each(|map| *map = map.conj());
-            let gfactor = None;
-            return Ok((Calibrated { coefficients, gfactor }, shown));
+            let calibrated = Calibrated {
+                places,
+                coefficients,
+                gfactor: None,
+            };
+            return Ok((calibrated, shown));
         }
         let flat = recon.e2 <= 1;
         let fit = Calibration {
@@ -231,6 +247,7 @@ impl CartesianGrappa {
             data: gfactor,
         };
         let calibrated = Calibrated {
+            places,
             coefficients: Frames {
                 dims,
                 data: coefficients,
@@ -265,7 +282,7 @@ impl CartesianGrappa {
 }
 
 /// The combined images, in units in which a full measurement has the noise it came with.
-fn unwrap(space: &mut Space, coefficients: &Frames) -> Result<Frames, BoxError> {
+fn unwrap(space: &mut Space, coefficients: &Frames, serving: &[usize]) -> Result<Frames, BoxError> {
     let fits = coefficients.dims.extent == space.dims.extent && coefficients.dims.cha <= space.dims.cha;
     if !fits {
         return Err(unlike(coefficients.dims, space.dims).into());
@@ -284,22 +301,25 @@ fn unwrap(space: &mut Space, coefficients: &Frames) -> Result<Frames, BoxError> 
         .par_chunks_mut(dims.frame().max(1))
         .enumerate()
         .for_each(|(frame, result)| {
-            let serving = coefficients.dims.serving(data.dims, frame);
-            grappa::unmix(data.frame(frame), coefficients.frame(serving), result);
+            grappa::unmix(data.frame(frame), coefficients.frame(serving[frame]), result);
             result.iter_mut().for_each(|pixel| *pixel *= scale);
         });
     Ok(Frames { dims, data: images })
 }
 
 /// The image over the g-factor; the image itself without acceleration.
-fn snr_map(image: &ImageArray, gfactor: Option<&Frames>, facts: &EncodingFacts) -> Result<Option<Frames>, BoxError> {
+fn snr_map(
+    image: &ImageArray,
+    gfactor: Option<&Frames>,
+    serving: &[usize],
+    facts: &EncodingFacts,
+) -> Result<Option<Frames>, BoxError> {
     let mut map = Frames::from_array(image.data.clone())?;
     if facts.mode == CalibrationMode::None {
         return Ok(Some(map));
     }
     let Some(gfactor) = gfactor else { return Ok(None) };
-    for frame in 0..map.dims.frames() {
-        let serving = gfactor.dims.serving(map.dims, frame);
+    for (frame, &serving) in serving.iter().enumerate() {
         let pixels = map.frame_mut(frame).iter_mut();
         for (pixel, g) in pixels.zip(gfactor.frame(serving)) {
             // Where no coil sees anything there is no signal either.

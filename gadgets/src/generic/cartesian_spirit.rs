@@ -15,6 +15,7 @@ use super::{
     coil_reference,
     coil_reference::{Reference, unlike},
     encodings::EncodingFacts,
+    places::Places,
     reconstruction::{NotCalibrated, Setting, Space},
     roles::Role,
     snr::Undersampling,
@@ -76,6 +77,7 @@ pub struct CartesianSpirit {
 /// What the last calibration data of an encoding space gave.
 #[derive(Debug)]
 struct Calibrated {
+    places: Places,
     dims: Dims,
     maps: Frames,
     /// One for each frame of the calibration data; none without acceleration.
@@ -120,8 +122,10 @@ impl CartesianSpirit {
             }
             let mut data = space.samples()?;
             let undersampling = Undersampling::of(&data, space.buffer.sampling.sampling_limits[0]);
-            self.to_coil_images(&mut data, calibrated, &space.facts);
-            let mut images = combine(&data, &calibrated.maps);
+            let of_data = Places::of(&space.buffer.headers);
+            let serving = calibrated.places.serving(calibrated.dims, &of_data, space.dims);
+            self.to_coil_images(&mut data, calibrated, &serving, &space.facts);
+            let mut images = combine(&data, &calibrated.maps, &serving);
             if undersampling.acceleration > 1.0 {
                 images.data.iter_mut().for_each(|pixel| *pixel *= undersampling.scale);
             }
@@ -131,20 +135,21 @@ impl CartesianSpirit {
         Ok(arrays)
     }
 
-    fn to_coil_images(&self, data: &mut Frames, calibrated: &Calibrated, facts: &EncodingFacts) {
+    fn to_coil_images(&self, data: &mut Frames, calibrated: &Calibrated, serving: &[usize], facts: &EncodingFacts) {
         let dims = data.dims;
         if calibrated.kernels.is_empty() {
             return dims.extent.to_image(&mut data.data);
         }
         let stopping = self.stopping(facts.total_acceleration());
-        for frame in 0..dims.frames() {
-            let kernel = &calibrated.kernels[calibrated.dims.serving(dims, frame)];
+        for (frame, &serving) in serving.iter().enumerate() {
+            let kernel = &calibrated.kernels[serving];
             spirit::reconstruct(data.frame_mut(frame), kernel, dims.extent, stopping);
         }
     }
 
     fn calibrate(&self, reference: &BufferedData, space: &Space) -> Result<Calibrated, BoxError> {
         let (recon, facts) = (space.dims.extent, &space.facts);
+        let places = Places::of(&reference.headers);
         let reference = Reference::of(reference, space.dims)?;
         let calibration = reference.samples();
         let dims = calibration.dims;
@@ -166,7 +171,12 @@ impl CartesianSpirit {
                 .map(|frame| fit.fit(calibration.frame(frame), dims.extent))
                 .collect::<Result<_, _>>()?,
         };
-        Ok(Calibrated { dims, maps, kernels })
+        Ok(Calibrated {
+            places,
+            dims,
+            maps,
+            kernels,
+        })
     }
 
     fn stopping(&self, acceleration: usize) -> Stopping {

@@ -17,6 +17,7 @@ use rayon::prelude::*;
 use super::{
     averaging::{self, Choice},
     encodings::{self, CalibrationMode, EncodingFacts},
+    places::Places,
     work,
 };
 use crate::{
@@ -85,6 +86,7 @@ type Slices = Vec<u16>;
 struct Transforms {
     /// Slices, S, N and channels of the data they were made for.
     made_for: [usize; 4],
+    places: Places,
     /// Sizes of the averaged calibration data, a transform for each of their frames.
     dims: Dims,
     of_frame: Vec<Klt>,
@@ -152,7 +154,13 @@ impl EigenChannel {
                 let calibrated = &known.calibrated;
                 known.of_slices.retain(|slices, _| Some(slices) == calibrated.as_ref());
             }
-            let made = |source: &Frames| Transforms::of(source.view(), sizes, &self.properties, facts.mode);
+            let of_data = Places::of(&bit.data.headers);
+            let of_reference = bit.reference.as_ref().filter(|_| reference.is_some());
+            let of_reference = of_reference.map_or_else(|| of_data.clone(), |buffer| Places::of(&buffer.headers));
+            let made = |source: &Frames| {
+                let places = of_reference.clone();
+                Transforms::of(source.view(), places, sizes, &self.properties, facts.mode)
+            };
             let source = reference.as_ref().unwrap_or(&samples);
             let transforms = match known.of_slices.entry(slices) {
                 Entry::Vacant(entry) => entry.insert(made(source)?),
@@ -164,12 +172,12 @@ impl EigenChannel {
                     transforms
                 }
             };
-            transforms.apply(&mut samples)?;
+            transforms.apply(&mut samples, &of_data)?;
             bit.data.data = samples.into_shared();
             if let Some(buffer) = &mut bit.reference {
                 buffer.data = match reference.take() {
                     Some(mut reference) => {
-                        transforms.apply(&mut reference)?;
+                        transforms.apply(&mut reference, &of_reference)?;
                         reference.into_shared()
                     }
                     None => bit.data.data.clone(),
@@ -189,6 +197,7 @@ fn slices(headers: &ArrayD<AcquisitionHeader>) -> Slices {
 impl Transforms {
     fn of(
         source: FramesView<'_>,
+        places: Places,
         made_for: [usize; 4],
         properties: &EigenChannelProperties,
         mode: CalibrationMode,
@@ -217,22 +226,24 @@ impl Transforms {
         }
         Ok(Self {
             made_for,
+            places,
             dims,
             of_frame,
         })
     }
 
     /// Turns the channels of every frame into virtual ones, in place.
-    fn apply(&self, data: &mut Frames) -> Result<(), BoxError> {
+    fn apply(&self, data: &mut Frames, of_data: &Places) -> Result<(), BoxError> {
         let Dims { cha, .. } = data.dims;
         if cha != self.dims.cha {
             return Err(format!("data of {cha} channels, but calibration data of {}", self.dims.cha).into());
         }
         let (dims, whole) = (data.dims, data.dims.frame());
+        let serving = self.places.serving(self.dims, of_data, dims);
         data.data
             .par_chunks_mut(whole.max(1))
             .enumerate()
-            .for_each(|(frame, samples)| self.of_frame[self.dims.serving(dims, frame)].apply(samples));
+            .for_each(|(frame, samples)| self.of_frame[serving[frame]].apply(samples));
         data.dims.cha = self.of_frame[0].kept();
         let kept = data.dims.frame();
         if kept < whole {

@@ -16,6 +16,7 @@ mod limits;
 pub mod noise_std_map;
 pub mod partial_fourier_filter;
 pub mod partial_fourier_pocs;
+mod places;
 mod reconstruction;
 pub mod reference_prep;
 mod roles;

@@ -121,13 +121,6 @@ impl Dims {
     pub fn position(self, frame: usize) -> [usize; 3] {
         [frame % self.n, frame / self.n % self.s, frame / (self.n * self.s)]
     }
-
-    /// The frame of these dimensions that serves the frame `frame` of `other`: the same slice, and the same N and S, or
-    /// the last where there are fewer (one calibration for all repetitions, for instance).
-    pub fn serving(self, other: Self, frame: usize) -> usize {
-        let [n, s, loc] = other.position(frame);
-        self.frame_at(n.min(self.n - 1), s.min(self.s - 1), loc.min(self.loc - 1))
-    }
 }
 
 /// Complex samples `[LOC, S, N, CHA, E2, E1, RO]` in contiguous memory.
@@ -246,13 +239,6 @@ mod tests {
             assert_eq!(dims.frame_at(n, s, loc), frame);
         }
         assert_eq!(dims.position(13), [1, 0, 1]);
-    }
-
-    #[test]
-    fn one_calibration_serves_all_repetitions_of_its_slice() {
-        let reference = Dims { n: 1, s: 1, ..dims() };
-        assert_eq!(reference.serving(dims(), 13), 1);
-        assert_eq!(reference.serving(dims(), 11), 0);
     }
 
     #[test]

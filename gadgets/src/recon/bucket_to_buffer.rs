@@ -5,9 +5,10 @@
 //! waveforms of its bucket. Repeated lines overwrite each other. Answers to Gadgetron's `BucketToBufferGadget`. Where that
 //! goes wrong, this does the following:
 //!
-//! - The index along `N`, `S` and `LOC` counts the values that came, from the smallest in the bucket on, and so does the
+//! - The index along `N`, `S` and `LOC` counts the values that came for the buffer, from the smallest on, and so does the
 //!   size: slices 0 and 2 without a slice 1 are two. The original compares the raw value with the size, so that phases 2
-//!   to 5 end up in two places, and makes images of numbers that were left out.
+//!   to 5 end up in two places, and makes images of numbers that were left out. Data and calibration data can so have
+//!   the same number at different places: the headers of their readouts say which it is.
 //! - `segment` and `slice` as `N` or `S` sort by segment and slice (not by average, and not all into place 0).
 //! - Slices get their place from what arrived even when the header's limits of the slice counter are absent or too narrow.
 //! - Calibration lines without `parallelImaging` or without a calibration mode in the header are placed like image lines.
@@ -19,7 +20,7 @@
 //! - Cartesian readouts measured backwards are turned round.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     sync::Arc,
 };
 
@@ -93,20 +94,6 @@ impl BufferDimension {
             Self::None => 0,
         }
     }
-
-    /// The values of the counter in `stats`.
-    fn values(self, stats: &AcquisitionBucketStats) -> Option<&BTreeSet<u16>> {
-        Some(match self {
-            Self::Average => &stats.average,
-            Self::Contrast => &stats.contrast,
-            Self::Phase => &stats.phase,
-            Self::Repetition => &stats.repetition,
-            Self::Set => &stats.set,
-            Self::Segment => &stats.segment,
-            Self::Slice => &stats.slice,
-            Self::None => return None,
-        })
-    }
 }
 
 impl PropertyValue for BufferDimension {
@@ -144,42 +131,20 @@ impl CounterRange {
     }
 }
 
-/// The values of a counter that have a place of their own, in ascending order: those between the first and the last of a
-/// buffer that came at all, be it as data or for calibration. So both have the same places, and none is empty because a
-/// number was left out.
+/// The values of a counter that came for a buffer: each has a place, in ascending order, and no place is empty because a
+/// number was left out. Data and their calibration data may have different ones.
 #[derive(Clone, Debug, Default)]
 struct Places(Vec<u16>);
 
 impl Places {
-    /// Of the values `own` of a buffer, among all that are in `stats`.
-    fn of(dimension: BufferDimension, own: &AcquisitionBucketStats, stats: &[&AcquisitionBucketStats]) -> Self {
-        let Some(own) = dimension.values(own) else {
-            return Self::default();
-        };
-        let CounterRange { min, max } = CounterRange::of(own);
-        let all: BTreeSet<u16> = stats
-            .iter()
-            .filter_map(|stats| dimension.values(stats))
-            .flat_map(|values| values.range(min..=max).copied())
-            .collect();
-        Self(all.into_iter().collect())
+    fn of(values: BTreeSet<u16>) -> Self {
+        Self(values.into_iter().collect())
     }
 
-    fn count(&self) -> usize {
-        self.0.len().max(1)
-    }
-
-    /// The place of `value`.
+    /// The place of `value`, which is one of them.
     fn place(&self, value: u16) -> usize {
-        let before = self.0.partition_point(|known| *known < value);
-        before.min(self.count() - 1)
+        self.0.partition_point(|known| *known < value)
     }
-}
-
-/// A buffer and the places along its N, S and LOC.
-struct Sorted {
-    buffer: Buffer,
-    places: [Places; 3],
 }
 
 /// Sorts readouts into k-space.
@@ -226,13 +191,6 @@ impl Gadget for BucketToBuffer {
 
 type Key = [u16; 7];
 
-/// The buffers of one encoding space.
-#[derive(Default)]
-struct Space {
-    data: Option<Sorted>,
-    reference: Option<Sorted>,
-}
-
 /// The readouts of one buffer, and the statistics of the bucket (calibration data, data).
 struct Part {
     reference: Vec<Acquisition>,
@@ -264,19 +222,54 @@ impl BucketToBuffer {
         }))
     }
 
-    /// One buffer. Readouts are freed as they are copied.
+    /// The buffers of one part, by encoding space.
     fn fill(&self, part: Part) -> Result<ReconData, BoxError> {
-        let mut spaces = Vec::new();
         let [reference_stats, data_stats] = &*part.stats;
-        for acquisition in part.reference {
-            let space = space(&mut spaces, &acquisition);
-            self.add(&mut space.reference, [reference_stats, data_stats], &acquisition, true)?;
+        let mut references = self.buffers(part.reference, reference_stats, true)?;
+        let mut data = self.buffers(part.data, data_stats, false)?;
+        let last = [&references, &data].map(|buffers| buffers.keys().next_back().copied());
+        let spaces = match last.into_iter().max().flatten() {
+            Some(last) => 0..=last,
+            None => return Ok(ReconData { bits: Vec::new() }),
+        };
+        let bits = spaces.map(|space| ReconBit {
+            data: data.remove(&space).map_or_else(empty_buffer, Into::into),
+            reference: references.remove(&space).map(Into::into),
+        });
+        Ok(ReconData { bits: bits.collect() })
+    }
+
+    /// Readouts of one kind, in a buffer for each encoding space. They are freed as they are copied.
+    fn buffers(
+        &self,
+        readouts: Vec<Acquisition>,
+        stats: &[AcquisitionBucketStats],
+        reference: bool,
+    ) -> Result<BTreeMap<u16, Buffer>, BoxError> {
+        let mut came: BTreeMap<u16, [BTreeSet<u16>; 3]> = BTreeMap::new();
+        for readout in &readouts {
+            let values = came.entry(readout.header.encoding_space_ref).or_default();
+            for (values, value) in values.iter_mut().zip(self.along(&readout.header.idx)) {
+                values.insert(value);
+            }
         }
-        for acquisition in part.data {
-            let space = space(&mut spaces, &acquisition);
-            self.add(&mut space.data, [data_stats, reference_stats], &acquisition, false)?;
+        let places = came.into_iter().map(|(space, values)| (space, values.map(Places::of)));
+        let places: BTreeMap<u16, [Places; 3]> = places.collect();
+        let mut buffers = BTreeMap::new();
+        for readout in readouts {
+            let space = readout.header.encoding_space_ref;
+            let places = &places[&space];
+            let buffer = match buffers.entry(space) {
+                Entry::Vacant(entry) => {
+                    let counts = places.each_ref().map(|places| places.0.len());
+                    entry.insert(self.begin(stats, &readout, reference, counts)?)
+                }
+                Entry::Occupied(entry) => entry.into_mut(),
+            };
+            let values = self.along(&readout.header.idx);
+            buffer.add(&readout, std::array::from_fn(|axis| places[axis].place(values[axis])))?;
         }
-        Ok(finish(spaces))
+        Ok(buffers)
     }
 
     fn key(&self, idx: &EncodingCounters) -> Key {
@@ -303,48 +296,24 @@ impl BucketToBuffer {
         .map(of)
     }
 
-    /// Puts a readout to its place; the statistics are those of its kind, then those of the other.
-    fn add(
-        &self,
-        sorted: &mut Option<Sorted>,
-        stats: [&[AcquisitionBucketStats]; 2],
-        acquisition: &Acquisition,
-        reference: bool,
-    ) -> Result<(), BoxError> {
-        let header = &acquisition.header;
-        let sorted = match sorted {
-            Some(sorted) => sorted,
-            None => sorted.insert(self.begin(stats, acquisition, reference)?),
-        };
-        let indices = [self.properties.n, self.properties.s, self.along_locations()];
-        let place = std::array::from_fn(|axis| sorted.places[axis].place(indices[axis].index(&header.idx)));
-        Ok(sorted.buffer.add(acquisition, place)?)
-    }
-
-    /// A buffer for readouts like this one.
+    /// A buffer for readouts like this one; `counts` are the sizes along N, S and LOC.
     fn begin(
         &self,
-        stats: [&[AcquisitionBucketStats]; 2],
-        acquisition: &Acquisition,
+        stats: &[AcquisitionBucketStats],
+        readout: &Acquisition,
         reference: bool,
-    ) -> Result<Sorted, BoxError> {
-        let space = acquisition.header.encoding_space_ref;
-        let encoding = encoding_of(&self.header, &acquisition.header)?;
-        let of_space: Vec<_> = stats.iter().filter_map(|stats| stats.get(usize::from(space))).collect();
-        let own = stats[0]
-            .get(usize::from(space))
-            .ok_or(BufferError::NoStatistics(space))?;
-        let dimensions = [self.properties.n, self.properties.s, self.along_locations()];
-        let places = dimensions.map(|dimension| Places::of(dimension, own, &of_space));
-        let buffer = Buffer::new(
-            encoding,
-            own,
-            acquisition,
-            reference,
-            places.each_ref().map(Places::count),
-            self.properties.max_buffer_megabytes,
-        )?;
-        Ok(Sorted { buffer, places })
+        counts: [usize; 3],
+    ) -> Result<Buffer, BoxError> {
+        let space = readout.header.encoding_space_ref;
+        let encoding = encoding_of(&self.header, &readout.header)?;
+        let stats = stats.get(usize::from(space)).ok_or(BufferError::NoStatistics(space))?;
+        let most = self.properties.max_buffer_megabytes;
+        Ok(Buffer::new(encoding, stats, readout, reference, counts, most)?)
+    }
+
+    /// What is sorted along N, S and LOC.
+    fn along(&self, idx: &EncodingCounters) -> [u16; 3] {
+        [self.properties.n, self.properties.s, self.along_locations()].map(|dimension| dimension.index(idx))
     }
 
     /// What is sorted along LOC: slices, unless they have buffers of their own or are sorted along N or S.
@@ -356,23 +325,6 @@ impl BucketToBuffer {
             false => BufferDimension::Slice,
         }
     }
-}
-
-/// The space of a readout, which the header has: see [`BucketToBuffer::parts`].
-fn space<'a>(spaces: &'a mut Vec<Space>, acquisition: &Acquisition) -> &'a mut Space {
-    let space = usize::from(acquisition.header.encoding_space_ref);
-    if spaces.len() <= space {
-        spaces.resize_with(space + 1, Space::default);
-    }
-    &mut spaces[space]
-}
-
-fn finish(spaces: Vec<Space>) -> ReconData {
-    let bits = spaces.into_iter().map(|space| ReconBit {
-        data: space.data.map_or_else(empty_buffer, |sorted| sorted.buffer.into()),
-        reference: space.reference.map(|sorted| sorted.buffer.into()),
-    });
-    ReconData { bits: bits.collect() }
 }
 
 #[cfg(test)]
