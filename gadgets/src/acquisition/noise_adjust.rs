@@ -10,10 +10,13 @@
 //! - Every readout is scaled by its own dwell time (the original: all by the first one's).
 //! - `scale_only_channels_by_name` means the channels of these names (the original: the first so many).
 //! - `noise_dwell_time_us_preset` counts when the noise readouts give no dwell time (the original ignores it).
+//! - A relative receiver noise bandwidth that is not positive counts as not given (the original makes images of zeros).
 //! - A stored covariance without, or with too few, coil labels is used as it is (the original measures without whitening).
 //! - A stored covariance that does not fit the first readout gives way to this measurement's own noise that does, which the
 //!   client is told, as it is told how many readouts were not whitened because they have other channels than the noise.
 //! - The measurement's id may have any form, and be absent; storage that fails costs the whitening, not the measurement.
+
+use std::collections::HashSet;
 
 use engine::{BoxError, Gadget, Input, Output};
 use protocol::{Acquisition, acquisition::flag};
@@ -21,7 +24,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::{
     sfndam::NoiseCovariance,
-    whitening::{DEFAULT_NOISE_BANDWIDTH, NoiseSum, Whitener, reordering},
+    whitening::{DEFAULT_NOISE_BANDWIDTH, NoiseError, NoiseSum, Whitener, reordering},
 };
 use crate::{Context, registry::Configured};
 
@@ -69,15 +72,23 @@ impl Configured for NoiseAdjust {
         let system = context.header.acquisition_system_information.as_ref();
         let coils = system.map_or(&[][..], |system| &system.coil_label);
         let labels: Vec<_> = coils.iter().map(|coil| coil.coil_name.clone()).collect();
-        let names: Vec<_> = properties.scale_only.split(',').map(str::trim).collect();
+        let stated = system.and_then(|system| system.relative_receiver_noise_bandwidth);
+        let usable = |bandwidth: &f32| bandwidth.is_finite() && *bandwidth > 0.0;
+        let bandwidth = stated.filter(usable).unwrap_or_else(|| {
+            if let Some(unusable) = stated {
+                context.notices.add(format!(
+                    "relativeReceiverNoiseBandwidth is {unusable}: {DEFAULT_NOISE_BANDWIDTH} is taken"
+                ));
+            }
+            DEFAULT_NOISE_BANDWIDTH
+        });
+        let names: HashSet<_> = properties.scale_only.split(',').map(str::trim).collect();
         let scale_only = labels
             .iter()
             .enumerate()
             .filter(|(_, label)| names.contains(&label.as_str()));
         Ok(Self {
-            bandwidth: system
-                .and_then(|system| system.relative_receiver_noise_bandwidth)
-                .unwrap_or(DEFAULT_NOISE_BANDWIDTH),
+            bandwidth,
             scale_only: scale_only.map(|(channel, _)| channel).collect(),
             labels,
             properties,
@@ -135,14 +146,14 @@ impl Gadget for NoiseAdjust {
         while let Some(mut readout) = input.next().await? {
             if readout.header.is_flag_set(flag::IS_NOISE_MEASUREMENT) {
                 match &mut state {
-                    State::Gathering(sum) => sum.add(&readout)?,
-                    State::Loaded { own, .. } => own.add_or_begin_anew(&readout)?,
+                    State::Gathering(sum) => summed(sum, move |sum| sum.add(&readout)).await?,
+                    State::Loaded { own, .. } => summed(own, move |own| own.add_or_begin_anew(&readout)).await?,
                     State::Whitening(_) | State::Ignoring => {}
                 }
                 continue;
             }
             let measured;
-            (state, measured) = self.decided(state, readout.data.nrows())?;
+            (state, measured) = self.decided(state, readout.data.nrows()).await?;
             if let Some(covariance) = measured {
                 saving = Some(self.save(covariance));
             }
@@ -168,8 +179,8 @@ impl Gadget for NoiseAdjust {
         if let State::Gathering(sum) = &state
             && !sum.is_empty()
         {
-            let covariance = self.covariance(sum);
-            if let Err(error) = self.whitener(&covariance) {
+            let (covariance, whitener) = self.whitener(self.covariance(sum)).await;
+            if let Err(error) = whitener {
                 let notices = &self.context.notices;
                 notices.add(format!(
                     "this noise will not serve the measurements that depend on it: {error}"
@@ -184,17 +195,34 @@ impl Gadget for NoiseAdjust {
     }
 }
 
+/// Adds to `sum` off the async threads: many channels take long.
+async fn summed(
+    sum: &mut NoiseSum,
+    add: impl FnOnce(&mut NoiseSum) -> Result<(), NoiseError> + Send + 'static,
+) -> Result<(), NoiseError> {
+    let mut taken = std::mem::take(sum);
+    let (added, taken) = engine::compute(move || (add(&mut taken), taken)).await;
+    *sum = taken;
+    added
+}
+
 impl NoiseAdjust {
     fn covariance(&self, sum: &NoiseSum) -> NoiseCovariance {
         sum.covariance(self.labels.clone(), self.bandwidth, self.properties.dwell_preset_us)
     }
 
-    fn whitener(&self, covariance: &NoiseCovariance) -> Result<Whitener, BoxError> {
-        Ok(Whitener::new(covariance, self.bandwidth, &self.scale_only)?)
+    /// With the covariance that it was made from.
+    async fn whitener(&self, covariance: NoiseCovariance) -> (NoiseCovariance, Result<Whitener, NoiseError>) {
+        let (bandwidth, alone) = (self.bandwidth, self.scale_only.clone());
+        engine::compute(move || {
+            let whitener = Whitener::new(&covariance, bandwidth, &alone);
+            (covariance, whitener)
+        })
+        .await
     }
 
     /// The state when a readout of so many channels comes that is no noise, and the covariance that is to be kept.
-    fn decided(&self, state: State, channels: usize) -> Result<(State, Option<NoiseCovariance>), BoxError> {
+    async fn decided(&self, state: State, channels: usize) -> Result<(State, Option<NoiseCovariance>), BoxError> {
         let own = match state {
             State::Gathering(sum) if !sum.is_empty() => sum,
             State::Loaded { whitener, own } if whitener.channels() == channels || own.channels() != Some(channels) => {
@@ -209,8 +237,8 @@ impl NoiseAdjust {
             }
             other => return Ok((other, None)),
         };
-        let covariance = self.covariance(&own);
-        Ok((State::Whitening(self.whitener(&covariance)?), Some(covariance)))
+        let (covariance, whitener) = self.whitener(self.covariance(&own)).await;
+        Ok((State::Whitening(whitener?), Some(covariance)))
     }
 
     async fn begin(&self) -> Result<State, BoxError> {
@@ -219,13 +247,13 @@ impl NoiseAdjust {
         }
         match self.load().await? {
             None => Ok(State::Gathering(NoiseSum::default())),
-            Some(covariance) => match self.whitener(&self.in_order(covariance)) {
+            Some(covariance) => match self.whitener(self.in_order(covariance)).await.1 {
                 Ok(whitener) => Ok(State::Loaded {
                     whitener,
                     own: NoiseSum::default(),
                 }),
                 // A file that was asked for must do; what is stored need not.
-                Err(error) if self.context.parameters.contains_key(COVARIANCE_FILE) => Err(error),
+                Err(error) if self.context.parameters.contains_key(COVARIANCE_FILE) => Err(error.into()),
                 Err(error) => {
                     self.context
                         .notices

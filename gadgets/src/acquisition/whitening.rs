@@ -1,5 +1,7 @@
 //! Noise whitening: from noise readouts to a covariance, from a covariance to the matrix that makes noise white.
 
+use std::collections::{HashMap, VecDeque};
+
 use ndarray::Array2;
 use num_complex::Complex64;
 use protocol::{Acquisition, Complex32};
@@ -115,6 +117,7 @@ pub(super) struct Whitener {
 impl Whitener {
     /// `alone`: channels that are scaled and not mixed with others.
     pub(super) fn new(covariance: &NoiseCovariance, bandwidth: f32, alone: &[usize]) -> Result<Self, NoiseError> {
+        room::channels(covariance.matrix.nrows())?;
         let mut matrix = covariance.matrix.clone();
         for ((i, j), value) in matrix.indexed_iter_mut() {
             if i != j && (alone.contains(&i) || alone.contains(&j)) {
@@ -202,16 +205,14 @@ fn whitening_matrix(covariance: &Array2<Complex64>) -> Result<Array2<Complex64>,
 /// For each of `wanted`, its place in `have`; `None` when they are not the same names. A name that occurs twice is taken
 /// in order.
 pub(super) fn reordering(have: &[String], wanted: &[String]) -> Option<Vec<usize>> {
-    let mut free: Vec<Option<&String>> = have.iter().map(Some).collect();
-    let order = wanted.iter().map(|name| {
-        let place = free.iter().position(|candidate| *candidate == Some(name))?;
-        free[place] = None;
-        Some(place)
-    });
-    if have.len() == wanted.len() {
-        order.collect()
-    } else {
-        None
+    let mut free: HashMap<&str, VecDeque<usize>> = HashMap::new();
+    for (place, name) in have.iter().enumerate() {
+        free.entry(name).or_default().push_back(place);
+    }
+    let order = wanted.iter().map(|name| free.get_mut(name.as_str())?.pop_front());
+    match have.len() == wanted.len() {
+        true => order.collect(),
+        false => None,
     }
 }
 

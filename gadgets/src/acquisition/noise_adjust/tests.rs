@@ -79,6 +79,27 @@ fn noise_readouts_end_here_and_whiten_the_rest() {
 }
 
 #[test]
+fn a_noise_bandwidth_that_cannot_be_counts_as_not_given() {
+    let gains = |bandwidth: Option<f32>| {
+        let mut context = context("m", None, &["a"]);
+        let header = std::sync::Arc::make_mut(&mut context.header);
+        let system = header.acquisition_system_information.as_mut().unwrap();
+        system.relative_receiver_noise_bandwidth = bandwidth;
+        (gains(&context, 1, vec![noise_readout(&[0])]), context.notices.take())
+    };
+    let (expected, nothing) = gains(None);
+    assert!(expected[0] > 1.0 && nothing.is_empty());
+    for bandwidth in [0.0, -1.0, f32::NAN] {
+        let (found, notices) = gains(Some(bandwidth));
+        assert_eq!(found, expected);
+        assert_eq!(
+            notices,
+            [format!("relativeReceiverNoiseBandwidth is {bandwidth}: 0.793 is taken")]
+        );
+    }
+}
+
+#[test]
 fn without_noise_or_when_told_not_to_readouts_pass_unchanged() {
     let context = context("m", None, &[]);
     assert_eq!(outputs(gadget(&[], &context), vec![ones(2)]), [ones(2)]);
