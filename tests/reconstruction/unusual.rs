@@ -125,6 +125,13 @@ async fn sizes_that_nobody_has_memory_for_are_errors() {
         let words = result.unwrap_err();
         assert!(words.contains(expected), "{words}");
     }
+    for matrix_size in [[0, 128, 1], [128, 0, 1]] {
+        let change = |header: &mut IsmrmrdHeader| header.encoding[0].recon_space.matrix_size = matrix_size;
+        let file = copy(folder.path(), "shepp_a3.h5", change, |_| ());
+        let words = reconstruct(&file, shipped("grappa_cpu"), &output).await.unwrap_err();
+        let expected = format!("matrix to reconstruct is {} x {}", matrix_size[0], matrix_size[1]);
+        assert!(words.contains(&expected), "{words}");
+    }
 }
 
 #[tokio::test]

@@ -188,6 +188,10 @@ impl Window {
             cha,
             ..reference.dims
         });
+        // Limits that came with the data can lie outside of them.
+        if self.count.contains(&0) {
+            return result;
+        }
         let (from, to) = (reference.dims.extent, self.extent);
         for (volume, target) in result.data.chunks_exact_mut(to.volume()).enumerate() {
             let source = reference.channel(volume / cha, volume % cha);
@@ -263,6 +267,34 @@ mod tests {
                 "{ro:?} {lines} {mode:?} {to:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_centre_outside_of_the_data_leaves_nothing() {
+        let recon = extent(16, 16);
+        let window = Window::of(
+            extent(8, 16),
+            &sampling([0, 60000, 65535], [0, 8, 15]),
+            CalibrationMode::None,
+            recon,
+        );
+        let reference = Frames {
+            dims: Dims {
+                extent: extent(8, 16),
+                cha: 1,
+                n: 1,
+                s: 1,
+                loc: 1,
+            },
+            data: vec![Complex32::ONE; 128],
+        };
+        assert!(
+            window
+                .cut(reference.view(), 1)
+                .data
+                .iter()
+                .all(|z| *z == Complex32::ZERO)
+        );
     }
 
     #[test]

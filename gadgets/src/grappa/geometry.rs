@@ -26,6 +26,9 @@ pub(super) enum GeometryError {
         /// To reconstruct, in millimetres.
         recon: f32,
     },
+    /// A matrix without pixels.
+    #[error("the header's matrix to reconstruct is {0} x {1}")]
+    NoPixels(u16, u16),
     /// Lines need a centre.
     #[error("the header does not say where the centre of the phase encoding is")]
     NoLimits,
@@ -81,6 +84,9 @@ impl Geometry {
         let matrix = encoding.recon_space.matrix_size;
         if matrix[2] > 1 {
             return Err(GeometryError::ThreeDimensional);
+        }
+        if matrix[..2].contains(&0) {
+            return Err(GeometryError::NoPixels(matrix[0], matrix[1]));
         }
         let limits = encoding
             .encoding_limits
