@@ -75,6 +75,22 @@ pub(super) struct LimitArguments {
     dimensions: u64,
 }
 
+/// The bound of arrays whose size a header or a configuration asks for.
+#[derive(Clone, Copy, Debug, Args)]
+#[command(next_help_heading = "Bounds (ours)")]
+pub(super) struct ArrayArguments {
+    /// Mebibytes of an array, or of several made together, that a header or a configuration asks for.
+    #[arg(long, value_name = "MIB", default_value_t = gadgets::room::DEFAULT_MOST_BYTES >> 20)]
+    array_mebibytes: usize,
+}
+
+impl ArrayArguments {
+    /// Sets the bound, for this process.
+    pub(super) fn set(self) {
+        gadgets::room::set_most_bytes(self.array_mebibytes.saturating_mul(1024 * 1024));
+    }
+}
+
 impl LimitArguments {
     pub(super) fn limits(&self) -> ServerLimits {
         ServerLimits {

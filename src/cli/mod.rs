@@ -86,6 +86,8 @@ struct ReconArguments {
     #[command(flatten)]
     read_limits: ReadLimits,
     #[command(flatten)]
+    arrays: limits::ArrayArguments,
+    #[command(flatten)]
     distribution: DistributionArguments,
 }
 
@@ -164,6 +166,7 @@ async fn simulate(arguments: SimulateArguments) -> Outcome {
 }
 
 async fn recon(arguments: ReconArguments) -> Outcome {
+    arguments.arrays.set();
     let configuration = Configurations::new().find_or_read(&arguments.configuration)?;
     let name = arguments
         .configuration

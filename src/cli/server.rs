@@ -15,7 +15,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{Outcome, Parameter, distribution, limits::LimitArguments, parameter, storage::StorageArguments};
+use super::{
+    Outcome, Parameter, distribution, limits::ArrayArguments, limits::LimitArguments, parameter,
+    storage::StorageArguments,
+};
 use crate::{
     assemble::{Plan, lines},
     configurations::Configurations,
@@ -66,6 +69,8 @@ pub(crate) struct ServerArguments {
     #[command(flatten)]
     limits: LimitArguments,
     #[command(flatten)]
+    arrays: ArrayArguments,
+    #[command(flatten)]
     distribution: DistributionArguments,
 }
 
@@ -79,6 +84,7 @@ pub(super) async fn run(arguments: ServerArguments) -> Outcome {
         std::fs::create_dir_all(folder).map_err(|error| format!("working directory {}: {error}", folder.display()))?;
     }
     let limits = arguments.limits.limits();
+    arguments.arrays.set();
     let configurations = match &arguments.home {
         Some(home) => Configurations::new().with_home(home),
         None => Configurations::new(),
