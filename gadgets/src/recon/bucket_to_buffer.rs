@@ -35,7 +35,7 @@ use crate::{
     encoding::encoding_of,
     flow::ReconDataWithWaveforms,
     properties::PropertyValue,
-    recon::buffer::{Buffer, BufferError, empty_buffer},
+    recon::buffer::{Budget, Buffer, BufferError, empty_buffer},
     registry::Configured,
 };
 
@@ -50,7 +50,8 @@ crate::properties! {
         "split_slices" => pub split_slices: bool = false,
         /// Segments do not make buffers of their own.
         "ignore_segment" => pub ignore_segment: bool = false,
-        /// Most mebibytes that one buffer may take; a header that asks for more is an error.
+        /// Most mebibytes that the buffers of one message may take, data and calibration data together; a header that asks
+        /// for more is an error.
         "max_buffer_megabytes" => pub max_buffer_megabytes: usize = 16_384,
     }
 }
@@ -225,8 +226,9 @@ impl BucketToBuffer {
     /// The buffers of one part, by encoding space.
     fn fill(&self, part: Part) -> Result<ReconData, BoxError> {
         let [reference_stats, data_stats] = &*part.stats;
-        let mut references = self.buffers(part.reference, reference_stats, true)?;
-        let mut data = self.buffers(part.data, data_stats, false)?;
+        let mut budget = Budget::new(self.properties.max_buffer_megabytes);
+        let mut references = self.buffers(part.reference, reference_stats, true, &mut budget)?;
+        let mut data = self.buffers(part.data, data_stats, false, &mut budget)?;
         let last = [&references, &data].map(|buffers| buffers.keys().next_back().copied());
         let spaces = match last.into_iter().max().flatten() {
             Some(last) => 0..=last,
@@ -245,6 +247,7 @@ impl BucketToBuffer {
         readouts: Vec<Acquisition>,
         stats: &[AcquisitionBucketStats],
         reference: bool,
+        budget: &mut Budget,
     ) -> Result<BTreeMap<u16, Buffer>, BoxError> {
         let mut came: BTreeMap<u16, [BTreeSet<u16>; 3]> = BTreeMap::new();
         for readout in &readouts {
@@ -262,7 +265,7 @@ impl BucketToBuffer {
             let buffer = match buffers.entry(space) {
                 Entry::Vacant(entry) => {
                     let counts = places.each_ref().map(|places| places.0.len());
-                    entry.insert(self.begin(stats, &readout, reference, counts)?)
+                    entry.insert(self.begin(stats, &readout, reference, counts, budget)?)
                 }
                 Entry::Occupied(entry) => entry.into_mut(),
             };
@@ -303,12 +306,12 @@ impl BucketToBuffer {
         readout: &Acquisition,
         reference: bool,
         counts: [usize; 3],
+        budget: &mut Budget,
     ) -> Result<Buffer, BoxError> {
         let space = readout.header.encoding_space_ref;
         let encoding = encoding_of(&self.header, &readout.header)?;
         let stats = stats.get(usize::from(space)).ok_or(BufferError::NoStatistics(space))?;
-        let most = self.properties.max_buffer_megabytes;
-        Ok(Buffer::new(encoding, stats, readout, reference, counts, most)?)
+        Ok(Buffer::new(encoding, stats, readout, reference, counts, budget)?)
     }
 
     /// What is sorted along N, S and LOC.

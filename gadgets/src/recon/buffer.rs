@@ -7,6 +7,7 @@ use protocol::{
 };
 
 use super::sampling::{Direction, describe, directions};
+use crate::room::{self, NoRoom};
 
 /// A readout that does not fit into its buffer, or a buffer that cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,8 +52,37 @@ pub(super) enum BufferError {
         center: u16,
         matrix: u16,
     },
-    #[error("a buffer of {shape:?} is larger than {limit} MiB (property max_buffer_megabytes)")]
+    #[error(
+        "a buffer of {shape:?}, with those that are made with it, is larger than {limit} MiB (property max_buffer_megabytes)"
+    )]
     TooLarge { shape: [usize; 7], limit: usize },
+    #[error("a buffer of {shape:?}: {cause}")]
+    NoRoom { shape: [usize; 7], cause: NoRoom },
+}
+
+/// The bytes that the buffers of one message may take, data and calibration data of all its encoding spaces.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Budget {
+    megabytes: usize,
+    taken: usize,
+}
+
+impl Budget {
+    pub(super) fn new(megabytes: usize) -> Self {
+        Self { megabytes, taken: 0 }
+    }
+
+    /// Takes what a buffer with these arrays (bytes each) needs; there is room for them then.
+    fn take(&mut self, shape: [usize; 7], arrays: [usize; 3]) -> Result<(), BufferError> {
+        self.taken = arrays.iter().fold(self.taken, |sum, bytes| sum.saturating_add(*bytes));
+        if self.taken.div_ceil(1 << 20) > self.megabytes {
+            return Err(BufferError::TooLarge {
+                shape,
+                limit: self.megabytes,
+            });
+        }
+        room::together("k-space", &arrays).map_err(|cause| BufferError::NoRoom { shape, cause })
+    }
 }
 
 /// A buffer that is being filled.
@@ -72,14 +102,14 @@ pub(super) struct Buffer {
 }
 
 impl Buffer {
-    /// A buffer for readouts like `first`; `counts` are the sizes along N, S and LOC.
+    /// A buffer for readouts like `first`; `counts` are the sizes along N, S and LOC. It takes its part of the `budget`.
     pub(super) fn new(
         encoding: &Encoding,
         stats: &AcquisitionBucketStats,
         first: &Acquisition,
         reference: bool,
         counts: [usize; 3],
-        max_megabytes: usize,
+        budget: &mut Budget,
     ) -> Result<Self, BufferError> {
         let cartesian = matches!(encoding.trajectory, Trajectory::Cartesian | Trajectory::Epi);
         let (samples, kept) = (first.data.ncols(), kept_samples(first)?.len());
@@ -95,36 +125,18 @@ impl Buffer {
         let sampling = describe(encoding, first, e0, &lines, reference)?;
         let [n, s, loc] = counts;
         let shape = [e0, lines[0].size, lines[1].size, first.data.nrows(), n, s, loc];
-        let too_large = BufferError::TooLarge {
-            shape,
-            limit: max_megabytes,
-        };
-        let product = |sizes: &[usize]| {
-            sizes
-                .iter()
-                .try_fold(1_usize, |product, size| product.checked_mul(*size))
-        };
-        let fits = |count: Option<usize>, size: usize| {
-            let bytes = count.and_then(|count| count.checked_mul(size));
-            count.filter(|_| bytes.is_some_and(|bytes| bytes.div_ceil(1 << 20) <= max_megabytes))
-        };
-        let elements = fits(product(&shape), size_of::<Complex32>());
-        let readouts = product(&[shape[1], shape[2], n, s, loc]);
-        let readouts = fits(readouts, size_of::<AcquisitionHeader>());
-        let (Some(elements), Some(readouts)) = (elements, readouts) else {
-            return Err(too_large);
-        };
-        let trajectory = match &first.trajectory {
-            Some(trajectory) if trajectory.ncols() > 0 => {
-                let dimensions = trajectory.ncols();
-                let length = fits(product(&[readouts, e0, dimensions]), size_of::<f32>());
-                Some((dimensions, vec![0.0; length.ok_or(too_large)?]))
-            }
-            _ => None,
-        };
+        let readouts = room::count(&[loc, s, n, lines[1].size, lines[0].size]);
+        let dimensions = first.trajectory.as_ref().map_or(0, |trajectory| trajectory.ncols());
+        let arrays = [
+            room::bytes_of::<Complex32>(&shape),
+            room::bytes_of::<AcquisitionHeader>(&[readouts]),
+            room::bytes_of::<f32>(&[readouts, e0, dimensions]),
+        ];
+        budget.take(shape, arrays)?;
+        let trajectory = (dimensions > 0).then(|| (dimensions, vec![0.0; readouts * e0 * dimensions]));
         Ok(Self {
             shape,
-            data: vec![Complex32::ZERO; elements],
+            data: vec![Complex32::ZERO; room::count(&shape)],
             headers: vec![AcquisitionHeader::default(); readouts],
             trajectory,
             sampling,

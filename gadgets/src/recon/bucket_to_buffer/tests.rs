@@ -340,8 +340,28 @@ fn a_header_that_asks_for_too_much_memory_is_an_error() {
     huge.encoding[0].parallel_imaging = Some(ParallelImaging::default());
     let words = sort(&huge, &[], vec![line(0, |_| ())]).unwrap_err().to_string();
     assert!(words.contains("max_buffer_megabytes"), "{words}");
+    // The limit of the process is not the client's to set.
+    let all = [("max_buffer_megabytes", "1000000000")];
+    let words = sort(&huge, &all, vec![line(0, |_| ())]).unwrap_err().to_string();
+    assert!(
+        words.contains("no memory for k-space") && words.contains("--array-mebibytes"),
+        "{words}"
+    );
     let head = header([8, 4, 1], [8, 4, 1]);
     assert!(sort(&head, &[("max_buffer_megabytes", "0")], vec![line(0, |_| ())]).is_err());
+}
+
+#[test]
+fn data_and_calibration_data_share_what_one_message_may_take() {
+    // 4096 lines of 8 samples: 256 KiB, and 1.4 MB of headers.
+    let mut head = header([8, 4096, 1], [8, 4096, 1]);
+    head.encoding[0].parallel_imaging = Some(ParallelImaging::default());
+    let both = || vec![line(0, |_| ()), calibration(line(1, |_| ()))];
+    let limit = [("max_buffer_megabytes", "2")];
+    assert!(sort(&head, &limit, vec![line(0, |_| ())]).is_ok());
+    let words = sort(&head, &limit, both()).unwrap_err();
+    assert!(words.to_string().contains("larger than 2 MiB"), "{words}");
+    assert!(sort(&head, &[("max_buffer_megabytes", "4")], both()).is_ok());
 }
 
 proptest! {
