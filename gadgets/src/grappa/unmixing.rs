@@ -38,17 +38,24 @@ crate::properties! {
         "unmixing_scale" => pub scale: f32 = 1.0,
         /// How many images may wait for the first weights of their slice.
         "max_waiting_images" => pub waiting: usize = 256,
+        /// How many mebibytes of them; one image may wait whatever its size.
+        "max_waiting_megabytes" => pub waiting_megabytes: usize = 1024,
     }
 }
 
 /// Images that no weights came for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("slice {slice}: {images} images and still not enough calibration lines around the centre of k-space")]
+#[error(
+    "slice {slice}: {images} images ({megabytes} MiB) and still not enough calibration lines around the centre of k-space; \
+     more may wait with the properties max_waiting_images and max_waiting_megabytes"
+)]
 pub struct NoWeights {
     /// Slice counter.
     pub slice: u16,
-    /// Images that waited.
+    /// Images of the slice that waited.
     pub images: usize,
+    /// Mebibytes of all images that waited.
+    pub megabytes: usize,
 }
 
 /// Class `Unmixing`.
@@ -96,7 +103,7 @@ impl Merge for Unmixing {
                 output.send(combined).await?;
             }
             if let Some(image) = meeting.images.front()
-                && meeting.images.len() > self.properties.waiting
+                && meeting.is_full(&self.properties)
             {
                 return Err(meeting.missing(image.header.idx.slice).into());
             }
@@ -158,11 +165,25 @@ impl Meeting {
         Ok(self.images.pop_front().map(|image| (image, weights)))
     }
 
+    /// Whether more images wait than may.
+    fn is_full(&self, properties: &UnmixingProperties) -> bool {
+        let count = self.images.len();
+        count > properties.waiting || count > 1 && self.megabytes() > properties.waiting_megabytes
+    }
+
+    /// What the images take.
+    fn megabytes(&self) -> usize {
+        let samples = self.images.iter().filter_map(|image| image.data.as_ref());
+        let bytes: usize = samples.map(|data| data.len() * size_of::<Complex32>()).sum();
+        bytes.div_ceil(1 << 20)
+    }
+
     fn missing(&self, slice: u16) -> NoWeights {
         let images = self.images.iter().filter(|image| image.header.idx.slice == slice);
         NoWeights {
             slice,
             images: images.count(),
+            megabytes: self.megabytes(),
         }
     }
 }

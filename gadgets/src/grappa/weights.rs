@@ -29,6 +29,7 @@ use crate::{
         grappa::{self, Calibration},
     },
     registry::Configured,
+    room,
 };
 
 /// Lines about the centre, beside the central one, that calibration needs at least.
@@ -50,6 +51,33 @@ crate::properties! {
         "block_size_samples" => pub kernel_samples: u16 = 5,
         /// Regularisation of the calibration.
         "convolution_kernel_threshold" => pub lambda: f32 = 5e-4,
+        /// How many mebibytes of k-space and weights are kept, of all slices together.
+        "max_kept_megabytes" => pub kept_megabytes: usize = 4096,
+    }
+}
+
+/// The slices are too many, or too large.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("k-space and weights of all slices are more than the {0} MiB that may be kept (property max_kept_megabytes)")]
+pub struct TooMuchKept(pub usize);
+
+/// What is kept of the slices beside one.
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    samples: usize,
+    megabytes: usize,
+}
+
+impl Kept {
+    /// Whether arrays of so many samples may be kept beside it.
+    fn with(self, arrays: &[usize]) -> Result<(), TooMuchKept> {
+        let samples = arrays
+            .iter()
+            .fold(self.samples, |sum, array| sum.saturating_add(*array));
+        match room::bytes_of::<Complex32>(&[samples]).div_ceil(1 << 20) <= self.megabytes {
+            true => Ok(()),
+            false => Err(TooMuchKept(self.megabytes)),
+        }
     }
 }
 
@@ -98,6 +126,8 @@ struct Known {
     orientation: Option<[[f32; 3]; 4]>,
     /// `[channels, lines, samples]`.
     kspace: Vec<Complex32>,
+    /// Samples of the weights that it gave last, which wait for its images.
+    weights: usize,
     /// Lines measured.
     lines: BTreeSet<usize>,
     acceleration: Option<usize>,
@@ -111,6 +141,11 @@ impl WeightsCalculator {
     fn update(&mut self, slice: &Slice) -> Result<Option<WeightsUpdate>, BoxError> {
         let Some(last) = slice.last() else { return Ok(None) };
         let index = last.idx.slice;
+        let others = self.slices.iter().filter(|(slice, _)| **slice != index);
+        let kept = Kept {
+            samples: others.map(|(_, known)| known.kspace.len() + known.weights).sum(),
+            megabytes: self.properties.kept_megabytes,
+        };
         let known = self.slices.entry(index).or_default();
         let mut uncombined = 0;
         let mut imaging = BTreeSet::new();
@@ -119,6 +154,7 @@ impl WeightsCalculator {
             if known.orientation != Some(orientation(header)) {
                 *known = Known {
                     orientation: Some(orientation(header)),
+                    weights: known.weights,
                     ..Known::default()
                 };
                 imaging.clear();
@@ -126,6 +162,7 @@ impl WeightsCalculator {
             if known.kspace.is_empty() {
                 let channels = readout.acquisition.data.nrows();
                 known.kspace = self.geometry.kspace(channels)?;
+                kept.with(&[known.kspace.len(), known.weights])?;
             }
             self.geometry.write(&readout.acquisition, &mut known.kspace)?;
             let line = self.geometry.line(header)?;
@@ -138,14 +175,17 @@ impl WeightsCalculator {
         known.acceleration = spacing(&imaging).or(known.acceleration);
         let calibration = self.geometry.calibration(&known.lines);
         let weights = match known.acceleration.or(self.geometry.acceleration) {
-            Some(acceleration) if calibration.len() > CALIBRATION_LINES => Some(Arc::new(weights(
-                known,
-                acceleration,
-                calibration,
-                uncombined,
-                self.geometry,
-                &self.properties,
-            )?)),
+            Some(acceleration) if calibration.len() > CALIBRATION_LINES => {
+                let channels = known.kspace.len() / self.geometry.extent.volume();
+                let sets = 1 + uncombined.min(channels);
+                known.weights = sets.saturating_mul(known.kspace.len());
+                kept.with(&[known.kspace.len(), known.weights])?;
+                // Beside them, the maps of the coils.
+                room::elements::<Complex32>("the weights of a slice", &[1 + sets, known.kspace.len()])?;
+                let (geometry, properties) = (self.geometry, &self.properties);
+                let made = weights(known, acceleration, calibration, uncombined, geometry, properties)?;
+                Some(Arc::new(made))
+            }
             _ => None,
         };
         Ok(Some(WeightsUpdate {
@@ -228,7 +268,53 @@ fn weights(
 
 #[cfg(test)]
 mod tests {
+    use protocol::header::Limit;
+
     use super::*;
+    use crate::{
+        grappa::messages::AnnotatedAcquisition,
+        testing::{build, header, noise, readout, run},
+    };
+
+    /// A slice of 48 lines with 16 samples of 4 channels, 24 KiB of k-space, that are all measured.
+    fn slice(number: u16) -> Slice {
+        let line = |line: u16| {
+            let mut acquisition = readout(4, 16, |channel, sample| {
+                noise(u64::from(line), channel, sample) * (1.0 + channel as f32)
+            });
+            acquisition.header.idx.slice = number;
+            acquisition.header.idx.kspace_encode_step_1 = line;
+            AnnotatedAcquisition {
+                acquisition,
+                uncombined: 1,
+            }
+        };
+        Slice {
+            number: number.into(),
+            readouts: (0..48).map(line).collect(),
+        }
+    }
+
+    #[test]
+    fn what_is_kept_of_all_slices_is_bounded() {
+        let mut head = header([16, 48, 1], [16, 48, 1]);
+        head.encoding[0].encoding_limits.kspace_encoding_step_1 = Some(Limit {
+            minimum: 0,
+            maximum: 47,
+            center: 24,
+        });
+        let context = Context::new(head);
+        // 72 KiB each, with two sets of weights: of 15 slices 1080 KiB.
+        let slices = || (0..15).map(slice).collect();
+        let (updates, end) =
+            run::<WeightsCalculator>(build(&[("max_kept_megabytes", "1")], &context).unwrap(), slices());
+        assert_eq!(updates.len(), 14);
+        assert_eq!(end.unwrap_err().to_string(), TooMuchKept(1).to_string());
+        let (updates, end) =
+            run::<WeightsCalculator>(build(&[("max_kept_megabytes", "2")], &context).unwrap(), slices());
+        assert!(end.is_ok() && updates.iter().all(|update| update.weights.is_some()));
+        assert_eq!(updates.len(), 15);
+    }
 
     #[test]
     fn the_spacing_is_that_of_most_lines_outside_of_the_calibration() {

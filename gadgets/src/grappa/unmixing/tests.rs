@@ -82,8 +82,38 @@ fn images_without_weights_at_the_end_are_an_error_that_names_the_slice() {
     meeting.updates.extend([update(0, 3, None), update(1, 3, None)]);
     assert_eq!(
         meeting.ready(true).unwrap_err().to_string(),
-        NoWeights { slice: 3, images: 2 }.to_string()
+        NoWeights {
+            slice: 3,
+            images: 2,
+            megabytes: 0
+        }
+        .to_string()
     );
+}
+
+#[test]
+fn what_waits_is_bounded_by_count_and_by_size() {
+    let mut meeting = Meeting::default();
+    let properties = |waiting: usize, waiting_megabytes: usize| UnmixingProperties {
+        waiting,
+        waiting_megabytes,
+        ..UnmixingProperties::default()
+    };
+    // 3 MiB each.
+    for (number, [by_size, by_count]) in [[false, false], [true, false], [true, true]].into_iter().enumerate() {
+        meeting.images.push_back(AliasedImage {
+            data: Some(Array3::zeros((3, 128, 1024))),
+            ..image(number as u64, 0)
+        });
+        assert_eq!(
+            meeting.is_full(&properties(256, 2)),
+            by_size,
+            "one may wait always: {number}"
+        );
+        assert_eq!(meeting.is_full(&properties(2, 1024)), by_count, "{number}");
+        assert!(!meeting.is_full(&properties(256, 9)), "{number}");
+    }
+    assert_eq!(meeting.missing(0).megabytes, 9);
 }
 
 #[test]
