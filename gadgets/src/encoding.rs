@@ -11,6 +11,23 @@ pub(crate) struct UnknownEncoding {
     known: usize,
 }
 
+/// The most encodings of a header whose readouts are sorted: buckets hold statistics of each, buffers a place for each.
+/// Headers have one or two, seldom more.
+const MOST_ENCODINGS: usize = 64;
+
+/// A header with more encodings than readouts are sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the header has {0} encodings; readouts of {MOST_ENCODINGS} at most can be gathered and sorted")]
+pub(crate) struct TooManyEncodings(usize);
+
+/// Whether readouts of `header` can be gathered and sorted by their encoding.
+pub(crate) fn sortable(header: &IsmrmrdHeader) -> Result<(), TooManyEncodings> {
+    match header.encoding.len() <= MOST_ENCODINGS {
+        true => Ok(()),
+        false => Err(TooManyEncodings(header.encoding.len())),
+    }
+}
+
 /// The encoding of `readout`.
 pub(crate) fn encoding_of<'a>(
     header: &'a IsmrmrdHeader,

@@ -45,5 +45,23 @@ impl AcquisitionBucket {
                 .map(Acquisition::weight)
                 .sum::<usize>()
             + self.waveforms.iter().map(Waveform::weight).sum::<usize>()
+            + (self.data_stats.len() + self.reference_stats.len()) * size_of::<AcquisitionBucketStats>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statistics_have_their_weight() {
+        let empty = AcquisitionBucket::default();
+        let counted = AcquisitionBucket {
+            data_stats: vec![AcquisitionBucketStats::default(); 300],
+            reference_stats: vec![AcquisitionBucketStats::default(); 20],
+            ..AcquisitionBucket::default()
+        };
+        let each = size_of::<AcquisitionBucketStats>();
+        assert_eq!(counted.weight(), empty.weight() + 320 * each);
     }
 }

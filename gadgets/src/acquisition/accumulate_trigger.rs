@@ -15,7 +15,13 @@ use protocol::{
     acquisition::flag,
 };
 
-use crate::{Context, encoding::encoding_of, flow::ScannerData, properties::PropertyValue, registry::Configured};
+use crate::{
+    Context,
+    encoding::{encoding_of, sortable},
+    flow::ScannerData,
+    properties::PropertyValue,
+    registry::Configured,
+};
 
 crate::properties! {
     /// Properties of [`AccumulateTrigger`].
@@ -137,6 +143,7 @@ impl Configured for AccumulateTrigger {
     type Properties = AccumulateTriggerProperties;
 
     fn new(properties: AccumulateTriggerProperties, context: &Context) -> Result<Self, BoxError> {
+        sortable(&context.header)?;
         Ok(Self {
             properties,
             context: context.clone(),

@@ -32,7 +32,7 @@ use protocol::{
 use crate::{
     Context,
     acquisition::reversed::turn_round,
-    encoding::encoding_of,
+    encoding::{encoding_of, sortable},
     flow::ReconDataWithWaveforms,
     properties::PropertyValue,
     recon::buffer::{Budget, Buffer, BufferError, empty_buffer},
@@ -159,6 +159,7 @@ impl Configured for BucketToBuffer {
     type Properties = BucketToBufferProperties;
 
     fn new(properties: BucketToBufferProperties, context: &Context) -> Result<Self, BoxError> {
+        sortable(&context.header)?;
         Ok(Self {
             properties,
             header: context.header.clone(),

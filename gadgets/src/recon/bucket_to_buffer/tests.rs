@@ -352,6 +352,21 @@ fn a_header_that_asks_for_too_much_memory_is_an_error() {
 }
 
 #[test]
+fn headers_with_more_encodings_than_are_sorted_by_are_an_error() {
+    let mut head = header([8, 4, 1], [8, 4, 1]);
+    head.encoding = vec![head.encoding[0].clone(); 64];
+    let context = |head: &IsmrmrdHeader| Context::new(head.clone());
+    assert!(build::<AccumulateTrigger>(&[], &context(&head)).is_ok());
+    assert!(build::<BucketToBuffer>(&[], &context(&head)).is_ok());
+    head.encoding.push(head.encoding[0].clone());
+    let expected = "the header has 65 encodings; readouts of 64 at most can be gathered and sorted";
+    let trigger = build::<AccumulateTrigger>(&[], &context(&head)).unwrap_err();
+    assert_eq!(trigger.to_string(), expected);
+    let sorter = build::<BucketToBuffer>(&[], &context(&head)).unwrap_err();
+    assert_eq!(sorter.to_string(), expected);
+}
+
+#[test]
 fn data_and_calibration_data_share_what_one_message_may_take() {
     // 4096 lines of 8 samples: 256 KiB, and 1.4 MB of headers.
     let mut head = header([8, 4096, 1], [8, 4096, 1]);
