@@ -1,5 +1,7 @@
 //! Typed properties: declared once with name, type, default and meaning; read from a configuration.
 
+use std::ops::RangeInclusive;
+
 use protocol::configuration::{Component, Position, Property};
 
 /// What is wrong with a property.
@@ -126,7 +128,21 @@ impl PropertyValue for String {
     }
 }
 
-/// Declares the properties of a class.
+/// Whether `value` lies in the range that is declared for its property; the error says what was expected.
+pub fn within<T: PropertyValue + PartialOrd>(value: &T, range: &RangeInclusive<T>) -> Result<(), String> {
+    // What is no number lies in no range.
+    match range.contains(value) {
+        true => Ok(()),
+        false => Err(format!(
+            "expected a number from {} to {}, found {}",
+            range.start().show(),
+            range.end().show(),
+            value.show()
+        )),
+    }
+}
+
+/// Declares the properties of a class. What is outside of the range after `in`, where there is one, is an error.
 ///
 /// ```
 /// gadgets::properties! {
@@ -134,16 +150,21 @@ impl PropertyValue for String {
 ///     pub struct ScaleProperties {
 ///         /// Largest value after scaling.
 ///         "max_value" => pub max_value: f32 = 2048.0,
+///         /// How often to scale.
+///         "repeat" => pub repeat: usize = 1, in 0..=100,
 ///     }
 /// }
 /// let component = protocol::configuration::Component::new("ScaleGadget", &[("max_value", "100")]);
 /// let properties: ScaleProperties = gadgets::properties::parse(&component).unwrap();
 /// assert_eq!(properties.max_value, 100.0);
+/// let component = protocol::configuration::Component::new("ScaleGadget", &[("repeat", "101")]);
+/// let errors = gadgets::properties::parse::<ScaleProperties>(&component).unwrap_err();
+/// assert_eq!(errors[0].problem, "expected a number from 0 to 100, found 101");
 /// ```
 #[macro_export]
 macro_rules! properties {
     ($(#[$meta:meta])* pub struct $name:ident {
-        $($(#[doc = $doc:literal])* $text:literal => pub $field:ident: $type:ty = $default:expr,)*
+        $($(#[doc = $doc:literal])* $text:literal => pub $field:ident: $type:ty = $default:expr $(, in $range:expr)?,)*
     }) => {
         $(#[$meta])*
         #[derive(Clone, Debug)]
@@ -159,7 +180,10 @@ macro_rules! properties {
             #[allow(unused_variables, reason = "a class without properties uses no value")]
             fn set(&mut self, name: &str, value: &str) -> Result<bool, String> {
                 match name {
-                    $($text => self.$field = $crate::properties::PropertyValue::read(value)?,)*
+                    $($text => {
+                        self.$field = $crate::properties::PropertyValue::read(value)?;
+                        $($crate::properties::within(&self.$field, &$range)?;)?
+                    })*
                     _ => return Ok(false),
                 }
                 #[allow(unreachable_code, reason = "a class without properties never gets here")]
@@ -181,4 +205,19 @@ macro_rules! properties {
 crate::properties! {
     /// The properties of a class that has none.
     pub struct NoProperties {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_outside_of_its_range_is_an_error_with_the_range() {
+        assert_eq!(within(&0_usize, &(0..=10)), Ok(()));
+        assert_eq!(within(&10_usize, &(0..=10)), Ok(()));
+        let words = |value: f64| within(&value, &(0.0..=1e6)).unwrap_err();
+        assert_eq!(words(-1e-3), "expected a number from 0 to 1000000, found -0.001");
+        assert_eq!(words(f64::INFINITY), "expected a number from 0 to 1000000, found inf");
+        assert_eq!(words(f64::NAN), "expected a number from 0 to 1000000, found NaN");
+    }
 }

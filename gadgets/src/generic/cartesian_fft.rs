@@ -32,9 +32,9 @@ crate::properties! {
         /// Pixels of a coil map's neighbourhood along E2.
         "coil_map_kernel_size_phase" => pub through: usize = 5,
         /// Iterations of Inati_Iter at most.
-        "coil_map_num_iter" => pub iterations: usize = 10,
+        "coil_map_num_iter" => pub iterations: usize = 10, in 0..=10_000,
         /// Relative change at which Inati_Iter stops.
-        "coil_map_thres_iter" => pub tolerance: f32 = 1e-4,
+        "coil_map_thres_iter" => pub tolerance: f32 = 1e-4, in 0.0..=1e6,
     }
 }
 

@@ -44,9 +44,9 @@ crate::properties! {
         /// Pixels of a coil map's neighbourhood along E2.
         "coil_map_kernel_size_phase" => pub through: usize = 5,
         /// Iterations of Inati_Iter at most.
-        "coil_map_num_iter" => pub coil_map_iterations: usize = 10,
+        "coil_map_num_iter" => pub coil_map_iterations: usize = 10, in 0..=10_000,
         /// Relative change at which Inati_Iter stops.
-        "coil_map_thres_iter" => pub coil_map_tolerance: f32 = 1e-4,
+        "coil_map_thres_iter" => pub coil_map_tolerance: f32 = 1e-4, in 0.0..=1e6,
         /// Kernel points along the readout.
         "spirit_kSize_RO" => pub kernel_ro: usize = 7,
         /// Kernel points along E1.
@@ -58,9 +58,9 @@ crate::properties! {
         /// Equations for each unknown at most, in three dimensions.
         "spirit_calib_over_determine_ratio" => pub over_determination: f64 = 45.0,
         /// Iterations at most; 0: 50 to 150, by the acceleration.
-        "spirit_iter_max" => pub iterations: usize = 0,
+        "spirit_iter_max" => pub iterations: usize = 0, in 0..=10_000,
         /// Relative accuracy at which to stop; 0: 0.0015.
-        "spirit_iter_thres" => pub tolerance: f64 = 0.0,
+        "spirit_iter_thres" => pub tolerance: f64 = 0.0, in 0.0..=1e6,
         /// Accepted for old configurations.
         "spirit_print_iter" => pub print: bool = false,
     }

@@ -17,9 +17,9 @@ crate::properties! {
         /// Arrays with this meta attribute pass as they are.
         "skip_processing_meta_field" => pub skip: String = super::roles::SKIP_PROCESSING.into(),
         /// Iterations at most.
-        "partial_fourier_POCS_iters" => pub iterations: usize = 6,
+        "partial_fourier_POCS_iters" => pub iterations: usize = 6, in 0..=10_000,
         /// Relative change of the images at which to stop.
-        "partial_fourier_POCS_thres" => pub tolerance: f64 = 0.01,
+        "partial_fourier_POCS_thres" => pub tolerance: f64 = 0.01, in 0.0..=1e6,
         /// Samples over which measured k-space fades into the estimate, along readout and E1.
         "partial_fourier_POCS_transitBand" => pub transition: usize = 24,
         /// The same along E2.

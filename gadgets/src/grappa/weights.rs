@@ -44,7 +44,7 @@ crate::properties! {
         /// Pixels of a coil map's neighbourhood.
         "coil_map_estimation_ks" => pub coil_map_size: u16 = 5,
         /// Power iterations of the coil maps.
-        "coil_map_estimation_power" => pub coil_map_power: u16 = 3,
+        "coil_map_estimation_power" => pub coil_map_power: u16 = 3, in 0..=100,
         /// Kernel points along the phase encoding.
         "block_size_lines" => pub kernel_lines: u16 = 4,
         /// Kernel points along the readout.
@@ -293,6 +293,13 @@ mod tests {
             number: number.into(),
             readouts: (0..48).map(line).collect(),
         }
+    }
+
+    #[test]
+    fn properties_have_ranges() {
+        let context = Context::new(header([16, 48, 1], [16, 48, 1]));
+        let words = build::<WeightsCalculator>(&[("coil_map_estimation_power", "65535")], &context).unwrap_err();
+        assert!(words.to_string().contains("from 0 to 100, found 65535"), "{words}");
     }
 
     #[test]

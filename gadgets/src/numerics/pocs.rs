@@ -46,7 +46,9 @@ impl Pocs {
             let change = energy(&mut next.iter().zip(&images).map(|(a, b)| (a - b).norm_sqr()));
             let before = energy(&mut images.iter().map(Complex32::norm_sqr));
             images = next;
-            if change < before * self.tolerance.powi(2) {
+            // Neither where nothing changes any more, nor where nothing is a number.
+            let goes_on = change > before * self.tolerance.powi(2);
+            if !goes_on {
                 break;
             }
         }
@@ -207,6 +209,21 @@ mod tests {
         let before = kspace.clone();
         POCS.complete(&mut kspace, extent, [[0, 7], [0, 7], [0, 0]]);
         assert_eq!(kspace, before);
+    }
+
+    #[test]
+    fn it_ends_where_nothing_changes_and_where_nothing_is_a_number() {
+        let extent = Extent { ro: 4, e1: 8, e2: 1 };
+        for value in [0.0, f32::NAN, f32::INFINITY] {
+            let mut kspace = vec![Complex32::from(value); extent.volume()];
+            let endless = Pocs {
+                iterations: usize::MAX,
+                tolerance: 0.0,
+                ..POCS
+            };
+            endless.complete(&mut kspace, extent, [[0, 3], [2, 7], [0, 0]]);
+            assert_eq!(kspace[0].is_finite(), value == 0.0);
+        }
     }
 
     #[test]

@@ -217,11 +217,13 @@ fn solve(operators: &[NormalOperator], data: &mut [Complex32], missing: &[bool],
     let mut direction = gradient.clone();
     let (mut norm, mut previous) = (0.0, None);
     for _ in 0..stopping.iterations {
-        if energy <= f64::MIN_POSITIVE {
-            break;
-        }
-        let curvature = apply(&direction, &mut product);
-        if curvature <= 0.0 {
+        let curvature = match energy > f64::MIN_POSITIVE {
+            true => apply(&direction, &mut product),
+            false => break,
+        };
+        // Also where nothing is a number.
+        let descends = curvature > 0.0 && curvature.is_finite();
+        if !descends {
             break;
         }
         let step = energy / curvature;

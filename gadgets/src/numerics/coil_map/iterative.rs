@@ -46,7 +46,9 @@ pub(super) fn maps(
         }
         let energy = |change: &mut dyn Iterator<Item = f32>| change.map(f64::from).sum::<f64>();
         let change = energy(&mut previous.iter().zip(&combined).map(|(a, b)| (a - b).norm_sqr()));
-        if change <= energy(&mut combined.iter().map(Complex32::norm_sqr)) * f64::from(tolerance).powi(2) {
+        // Neither where nothing changes any more, nor where nothing is a number.
+        let goes_on = change > energy(&mut combined.iter().map(Complex32::norm_sqr)) * f64::from(tolerance).powi(2);
+        if !goes_on {
             break;
         }
     }

@@ -173,6 +173,21 @@ fn a_neighbourhood_larger_than_the_image_wraps_around() {
     assert!(map.iter().all(|z| z.is_finite()));
 }
 
+#[test]
+fn the_iteration_ends_where_nothing_changes_and_where_nothing_is_a_number() {
+    let extent = Extent { ro: 4, e1: 6, e2: 1 };
+    for (value, tolerance) in [(0.0, 0.0), (1.0, f32::NAN), (f32::NAN, 0.0), (f32::INFINITY, 0.0)] {
+        let endless = Method::InatiIterative {
+            in_plane: 3,
+            through: 3,
+            iterations: usize::MAX,
+            tolerance,
+        };
+        let map = estimate(&vec![Complex32::from(value); 2 * extent.volume()], 2, extent, endless);
+        assert_eq!(map[0].is_finite(), value.is_finite());
+    }
+}
+
 /// The iteration's definition, pixel by pixel in double precision.
 fn direct_iteration(images: &[Complex32], channels: usize, extent: Extent, window: [usize; 3]) -> Vec<Complex64> {
     let volume = extent.volume();

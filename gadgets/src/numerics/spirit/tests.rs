@@ -137,3 +137,19 @@ fn too_few_calibration_lines_are_an_error() {
         })
     ));
 }
+
+#[test]
+fn it_ends_where_nothing_is_a_number() {
+    let extent = Extent { ro: 8, e1: 10, e2: 1 };
+    let mut full = coil_images(extent);
+    extent.to_kspace(&mut full);
+    let kernel = calibration(extent).fit(&full, extent).unwrap();
+    for value in [f32::NAN, f32::INFINITY] {
+        let mut kspace = full.clone();
+        for (line, samples) in kspace.chunks_mut(extent.ro).enumerate() {
+            samples.fill(Complex32::from(if line % 2 == 1 { 0.0 } else { value }));
+        }
+        reconstruct(&mut kspace, &kernel, extent, stopping(usize::MAX));
+        assert!(kspace.iter().all(|pixel| !pixel.is_finite()));
+    }
+}
