@@ -234,4 +234,47 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn what_would_take_nearly_for_ever_is_refused() {
+        let kernels = |name: &str| ["RO", "E1", "E2"].map(|direction| (format!("{name}_kSize_{direction}"), 31.0));
+        let maps = || {
+            let neighbourhood =
+                ["coil_map_kernel_size_readout", "coil_map_kernel_size_phase"].map(|name| (name.into(), 63.0));
+            let iteration = [("coil_map_num_iter".into(), 1e4), ("coil_map_thres_iter".into(), 1e6)];
+            neighbourhood.into_iter().chain(iteration)
+        };
+        let spirit = [("spirit_iter_max".into(), 1e4), ("spirit_iter_thres".into(), 1e6)];
+        let pocs = ["iters", "thres"].map(|name| format!("partial_fourier_POCS_{name}"));
+        let cases: [(&str, Vec<(String, f64)>); 5] = [
+            ("GenericReconCartesianFFTGadget", maps().collect()),
+            (
+                "GenericReconCartesianGrappaGadget",
+                maps().chain(kernels("grappa")).collect(),
+            ),
+            (
+                "GenericReconCartesianSpiritGadget",
+                maps().chain(kernels("spirit")).chain(spirit).collect(),
+            ),
+            (
+                "GenericReconPartialFourierHandlingPOCSGadget",
+                pocs.into_iter().zip([1e4, 1e6]).collect(),
+            ),
+            ("DenoiseGadget", vec![("search_radius".into(), 100.0)]),
+        ];
+        for (class, properties) in cases {
+            let entry = find(class).unwrap();
+            for (name, most) in properties {
+                let problem = |value: &str| {
+                    let component = Component::new(class, &[(name.as_str(), value)]);
+                    (entry.build)(&component).err().map(|errors| errors[0].problem.clone())
+                };
+                assert_eq!(problem(&most.to_string()), None, "{class} {name}");
+                let more = (most + 1.0).to_string();
+                let expected = format!("expected a number from 0 to {most}, found {more}");
+                assert_eq!(problem(&more), Some(expected), "{class} {name}");
+                assert!(problem("nan").is_some() && problem("-1").is_some(), "{class} {name}");
+            }
+        }
+    }
 }

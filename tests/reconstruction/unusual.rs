@@ -161,13 +161,18 @@ async fn more_channels_than_there_can_be_are_an_error() {
 async fn a_kernel_larger_than_the_calibration_data_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let output = folder.path().join("out.h5");
-    for name in ["grappa_kSize_RO", "grappa_kSize_E1"] {
-        for size in ["300", "2000000000", "18446744073709551615"] {
+    let too_few = ("31", "too few calibration data");
+    let too_many = ["32", "2000000000", "18446744073709551615"].map(|size| (size, "a number from 0 to 31"));
+    for (name, cases) in [
+        ("grappa_kSize_RO", &too_many[..]),
+        ("grappa_kSize_E1", &[&too_many[..], &[too_few]].concat()),
+    ] {
+        for (size, expected) in cases {
             let before = "<classname>GenericReconCartesianGrappaGadget</classname>";
             let property = format!("{before}<property name=\"{name}\" value=\"{size}\"/>");
             let text = shipped("Generic_Cartesian_Grappa").replace(before, &property);
             let words = reconstruct(&data("shepp_a3.h5"), text, &output).await.unwrap_err();
-            assert!(words.contains("too few calibration data"), "{name}={size}: {words}");
+            assert!(words.contains(expected), "{name}={size}: {words}");
         }
     }
 }
@@ -189,7 +194,7 @@ async fn a_neighbourhood_larger_than_the_image_is_the_image() {
     ] {
         for algorithm in algorithms {
             let mut results = Vec::new();
-            for size in ["65", "2000000001", "18446744073709551615"] {
+            for size in ["61", "63"] {
                 let output = folder.path().join("out.h5");
                 let before = format!("<classname>{class}</classname>");
                 let property = |name: &str, value: &str| format!("<property name=\"{name}\" value=\"{value}\"/>");
@@ -208,10 +213,7 @@ async fn a_neighbourhood_larger_than_the_image_is_the_image() {
                 std::fs::remove_file(&output).unwrap();
             }
             assert!(!results[0].is_empty());
-            assert!(
-                results.iter().all(|one| *one == results[1]) || results[1] == results[2],
-                "{name}, {algorithm}"
-            );
+            assert!(results[0] == results[1], "{name}, {algorithm}");
         }
     }
 }

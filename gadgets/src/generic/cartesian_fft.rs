@@ -28,9 +28,9 @@ crate::properties! {
         /// How coil maps are made: Inati or Inati_Iter.
         "coil_map_algorithm" => pub algorithm: String = "Inati".into(),
         /// Pixels of a coil map's neighbourhood along readout and E1.
-        "coil_map_kernel_size_readout" => pub in_plane: usize = 7,
+        "coil_map_kernel_size_readout" => pub in_plane: usize = 7, in 0..=63,
         /// Pixels of a coil map's neighbourhood along E2.
-        "coil_map_kernel_size_phase" => pub through: usize = 5,
+        "coil_map_kernel_size_phase" => pub through: usize = 5, in 0..=63,
         /// Iterations of Inati_Iter at most.
         "coil_map_num_iter" => pub iterations: usize = 10, in 0..=10_000,
         /// Relative change at which Inati_Iter stops.

@@ -56,9 +56,9 @@ crate::properties! {
         /// How coil maps are made: Inati or Inati_Iter.
         "coil_map_algorithm" => pub algorithm: String = "Inati".into(),
         /// Pixels of a coil map's neighbourhood along readout and E1.
-        "coil_map_kernel_size_readout" => pub in_plane: usize = 7,
+        "coil_map_kernel_size_readout" => pub in_plane: usize = 7, in 0..=63,
         /// Pixels of a coil map's neighbourhood along E2.
-        "coil_map_kernel_size_phase" => pub through: usize = 5,
+        "coil_map_kernel_size_phase" => pub through: usize = 5, in 0..=63,
         /// Iterations of Inati_Iter at most.
         "coil_map_num_iter" => pub iterations: usize = 10, in 0..=10_000,
         /// Relative change at which Inati_Iter stops.
@@ -68,11 +68,11 @@ crate::properties! {
         /// Whether to send maps of the SNR.
         "send_out_snr_map" => pub send_snr: bool = false,
         /// Kernel points along the readout.
-        "grappa_kSize_RO" => pub kernel_ro: usize = 5,
+        "grappa_kSize_RO" => pub kernel_ro: usize = 5, in 0..=31,
         /// Kernel points along E1.
-        "grappa_kSize_E1" => pub kernel_e1: usize = 4,
+        "grappa_kSize_E1" => pub kernel_e1: usize = 4, in 0..=31,
         /// Kernel points along E2.
-        "grappa_kSize_E2" => pub kernel_e2: usize = 4,
+        "grappa_kSize_E2" => pub kernel_e2: usize = 4, in 0..=31,
         /// Regularisation of the calibration.
         "grappa_reg_lamda" => pub lambda: f64 = 5e-4,
         /// Equations for each unknown at most, in three dimensions.

@@ -40,19 +40,19 @@ crate::properties! {
         /// How coil maps are made: Inati or Inati_Iter.
         "coil_map_algorithm" => pub algorithm: String = "Inati".into(),
         /// Pixels of a coil map's neighbourhood along readout and E1.
-        "coil_map_kernel_size_readout" => pub in_plane: usize = 7,
+        "coil_map_kernel_size_readout" => pub in_plane: usize = 7, in 0..=63,
         /// Pixels of a coil map's neighbourhood along E2.
-        "coil_map_kernel_size_phase" => pub through: usize = 5,
+        "coil_map_kernel_size_phase" => pub through: usize = 5, in 0..=63,
         /// Iterations of Inati_Iter at most.
         "coil_map_num_iter" => pub coil_map_iterations: usize = 10, in 0..=10_000,
         /// Relative change at which Inati_Iter stops.
         "coil_map_thres_iter" => pub coil_map_tolerance: f32 = 1e-4, in 0.0..=1e6,
         /// Kernel points along the readout.
-        "spirit_kSize_RO" => pub kernel_ro: usize = 7,
+        "spirit_kSize_RO" => pub kernel_ro: usize = 7, in 0..=31,
         /// Kernel points along E1.
-        "spirit_kSize_E1" => pub kernel_e1: usize = 7,
+        "spirit_kSize_E1" => pub kernel_e1: usize = 7, in 0..=31,
         /// Kernel points along E2.
-        "spirit_kSize_E2" => pub kernel_e2: usize = 5,
+        "spirit_kSize_E2" => pub kernel_e2: usize = 5, in 0..=31,
         /// Regularisation of the calibration; 0: 0.005, and 0.01 with acceleration along E2.
         "spirit_reg_lamda" => pub lambda: f64 = 0.0,
         /// Equations for each unknown at most, in three dimensions.

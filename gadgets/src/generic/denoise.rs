@@ -20,7 +20,7 @@ crate::properties! {
         /// Standard deviation of the noise in the image.
         "image_std" => pub deviation: f32 = 1.0,
         /// How far to search for what is alike, in pixels.
-        "search_radius" => pub radius: i32 = 25,
+        "search_radius" => pub radius: i32 = 25, in 0..=100,
         /// non_local_bayes or non_local_means.
         "denoiser" => pub denoiser: String = "non_local_bayes".into(),
     }

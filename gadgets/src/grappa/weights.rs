@@ -42,13 +42,13 @@ crate::properties! {
     /// Properties of [`WeightsCalculator`].
     pub struct WeightsProperties {
         /// Pixels of a coil map's neighbourhood.
-        "coil_map_estimation_ks" => pub coil_map_size: u16 = 5,
+        "coil_map_estimation_ks" => pub coil_map_size: u16 = 5, in 0..=63,
         /// Power iterations of the coil maps.
         "coil_map_estimation_power" => pub coil_map_power: u16 = 3, in 0..=100,
         /// Kernel points along the phase encoding.
-        "block_size_lines" => pub kernel_lines: u16 = 4,
+        "block_size_lines" => pub kernel_lines: u16 = 4, in 0..=31,
         /// Kernel points along the readout.
-        "block_size_samples" => pub kernel_samples: u16 = 5,
+        "block_size_samples" => pub kernel_samples: u16 = 5, in 0..=31,
         /// Regularisation of the calibration.
         "convolution_kernel_threshold" => pub lambda: f32 = 5e-4,
         /// How many mebibytes of k-space and weights are kept, of all slices together.
@@ -298,8 +298,18 @@ mod tests {
     #[test]
     fn properties_have_ranges() {
         let context = Context::new(header([16, 48, 1], [16, 48, 1]));
-        let words = build::<WeightsCalculator>(&[("coil_map_estimation_power", "65535")], &context).unwrap_err();
-        assert!(words.to_string().contains("from 0 to 100, found 65535"), "{words}");
+        for (name, value, most) in [
+            ("coil_map_estimation_power", "65535", 100),
+            ("coil_map_estimation_ks", "64", 63),
+            ("block_size_lines", "32", 31),
+            ("block_size_samples", "32", 31),
+        ] {
+            let words = build::<WeightsCalculator>(&[(name, value)], &context)
+                .unwrap_err()
+                .to_string();
+            let expected = format!("property \"{name}\": expected a number from 0 to {most}, found {value}");
+            assert!(words.ends_with(&expected), "{words}");
+        }
     }
 
     #[test]
