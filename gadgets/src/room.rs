@@ -126,6 +126,23 @@ pub(crate) fn together(what: &'static str, bytes: &[usize]) -> Result<(), NoRoom
     }
 }
 
+/// How many of `most` pieces that take so many bytes each there is room for at a time; one at least.
+pub(crate) fn pieces(what: &'static str, bytes: usize, most: usize) -> Result<usize, NoRoom> {
+    most_pieces(bytes, most.max(1), lack).map_err(|lack| NoRoom::Together { what, lack })
+}
+
+fn most_pieces(bytes: usize, most: usize, lack: impl Fn(usize) -> Option<Lack>) -> Result<usize, Lack> {
+    let mut count = most;
+    // What is left when asked again may be less.
+    while let Some(lack) = lack(bytes.saturating_mul(count)) {
+        count = match count {
+            0 | 1 => return Err(lack),
+            _ => (lack.left / bytes.max(1)).clamp(1, count - 1),
+        };
+    }
+    Ok(count)
+}
+
 fn lack(asked: usize) -> Option<Lack> {
     let of = |left: usize, bound: Bound| (asked > left).then_some(Lack { asked, left, bound });
     let left = || (asked >= LARGE).then(available::bytes).flatten();
@@ -185,6 +202,22 @@ mod tests {
             "{words}"
         );
         assert!(together("buffers", &[usize::MAX, half]).is_err());
+    }
+
+    #[test]
+    fn of_pieces_there_are_as_many_as_there_is_room_for() {
+        let room_for = |left: usize| {
+            move |asked: usize| {
+                let bound = Bound::Memory;
+                (asked > left).then_some(Lack { asked, left, bound })
+            }
+        };
+        assert_eq!(most_pieces(10, 4, room_for(40)), Ok(4));
+        assert_eq!(most_pieces(10, 4, room_for(39)), Ok(3));
+        assert_eq!(most_pieces(10, 4, room_for(10)), Ok(1));
+        assert_eq!(most_pieces(10, 4, room_for(9)).unwrap_err().asked, 10);
+        assert_eq!(most_pieces(0, 4, room_for(0)), Ok(4));
+        assert!(most_pieces(usize::MAX, 4, room_for(9)).is_err());
     }
 
     #[test]

@@ -47,14 +47,15 @@ pub enum CalibrationError {
     Unsolvable(#[from] Unsolvable),
 }
 
-/// Whether a kernel of so many `points` along readout, E1 and E2, which are so far `apart`, fits into `region` at all, and its
-/// equations into memory. Asked before anything is made of it: properties and headers can say any number.
+/// Whether a kernel of so many `points` along readout, E1 and E2, which are so far `apart`, fits into `region` at all, and
+/// its equations into memory; and how many shares of the equations fit at a time. `channels` are those it takes and those
+/// it makes. Asked before anything is made of it: properties and headers can say any number.
 pub(crate) fn kernel_fits(
     region: &[Range<usize>; 3],
     points: [usize; 3],
     apart: [usize; 3],
-    channels: usize,
-) -> Result<(), CalibrationError> {
+    channels: [usize; 2],
+) -> Result<usize, CalibrationError> {
     for (d, direction) in ["readout", "E1", "E2"].into_iter().enumerate() {
         let span = (points[d].max(1) - 1).saturating_mul(apart[d]).saturating_add(1);
         let needed = span.max(apart[d]);
@@ -67,9 +68,28 @@ pub(crate) fn kernel_fits(
         }
     }
     let [p0, p1, p2] = points.map(|points| points.max(1));
-    let unknowns = room::elements::<Complex64>("a kernel", &[channels, p2, p1, p0])?;
-    room::elements::<Complex64>("the equations of a kernel", &[unknowns, unknowns])?;
-    Ok(())
+    let [src, dst] = channels;
+    let unknowns = room::elements::<Complex64>("a kernel", &[src, p2, p1, p0 | 1])?;
+    let [r0, r1, r2] = apart;
+    let sides = room::elements::<Complex32>("the right hand sides of a kernel", &[dst, r2, r1, r0])?;
+    let (matrix, right) = ([unknowns, unknowns], [unknowns, sides]);
+    // While it is solved: the equations, a copy, its factors and the solution; then the kernel's values.
+    let solving = [
+        room::bytes_of::<[Complex64; 3]>(&matrix),
+        room::bytes_of::<[Complex64; 3]>(&right),
+        room::bytes_of::<Complex32>(&[unknowns, dst, r2, r1, r0]),
+    ];
+    room::together("the equations of a kernel", &solving)?;
+    // While it is gathered, for each share: both sides, the sums of a block of them, and the block.
+    let rows = ROWS.max(region[0].len());
+    let gathering = [
+        room::bytes_of::<(Complex64, Complex32)>(&matrix),
+        room::bytes_of::<(Complex64, Complex32)>(&right),
+        room::bytes_of::<Complex32>(&[rows, unknowns.saturating_add(sides)]),
+    ];
+    let share = gathering.iter().fold(0, |sum: usize, bytes| sum.saturating_add(*bytes));
+    let shares = room::pieces("the equations of a kernel", share, rayon::current_num_threads())?;
+    Ok(shares)
 }
 
 /// The positions a kernel can be attached to: everything it takes lies within the calibration region.
@@ -165,20 +185,17 @@ impl Lines {
         self
     }
 
-    /// The equations of all positions. For each line (E2, E1) `fill` pushes the columns of both sides, a value for each
-    /// readout position.
+    /// The equations of all positions, gathered in so many `shares` at a time. For each line (E2, E1) `fill` pushes the
+    /// columns of both sides, a value for each readout position.
     pub(crate) fn gather(
         &self,
+        shares: usize,
         empty: impl Fn() -> NormalEquations + Sync,
         fill: impl Fn([usize; 2], &mut Columns, &mut Columns) + Sync,
     ) -> NormalEquations {
         let length = self.readout.len();
         let per_block = (ROWS / length).max(1);
-        let share = self
-            .lines
-            .len()
-            .div_ceil(rayon::current_num_threads())
-            .next_multiple_of(per_block);
+        let share = self.lines.len().div_ceil(shares).next_multiple_of(per_block);
         // Shares in a fixed order: the sums do not depend on which thread was faster.
         let parts: Vec<NormalEquations> = self
             .lines
@@ -242,4 +259,29 @@ impl Columns {
 pub(crate) fn line_start(extent: Extent, line: [usize; 2], offset: [i32; 2]) -> usize {
     let [z, y] = [0, 1].map(|d| line[d].strict_add_signed(offset[d] as isize));
     (z * extent.e1 + y) * extent.ro
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_there_is_no_memory_for_is_an_error_before_anything_is_made() {
+        let region = [0..256, 0..65_535, 0..256];
+        let fits = |points: [usize; 3], apart: [usize; 3], channels: [usize; 2]| {
+            kernel_fits(&region, points, apart, channels).map_err(|error| error.to_string())
+        };
+        assert_eq!(fits([5, 4, 4], [1, 2, 2], [8, 8]), Ok(rayon::current_num_threads()));
+        // The matrix fits, the right hand sides do not; the matrix fits once, but not while it is solved.
+        for (points, apart, channels) in [
+            ([1, 1, 1], [1, 60_000, 1], [1024, 1024]),
+            ([7, 7, 5], [1, 1, 1], [124, 124]),
+        ] {
+            let words = fits(points, apart, channels).unwrap_err();
+            assert!(
+                words.starts_with("no memory for the equations of a kernel; "),
+                "{words}"
+            );
+        }
+    }
 }

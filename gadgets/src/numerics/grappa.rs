@@ -67,7 +67,7 @@ impl Calibration {
         let volume = extent.volume().max(1);
         let (src_channels, dst_channels) = (src.len() / volume, dst.len() / volume);
         let [r1, r2] = self.acceleration.map(|r| r.max(1));
-        calibration::kernel_fits(&region, self.kernel, [1, r1, r2], src_channels)?;
+        let shares = calibration::kernel_fits(&region, self.kernel, [1, r1, r2], [src_channels, dst_channels])?;
         let [r1, r2] = [r1, r2].map(|r| r as i32);
         let half = (self.kernel[0] / 2) as i32;
         let (s1, s2) = (
@@ -93,6 +93,7 @@ impl Calibration {
         let at = |line: [usize; 2], offset: [i32; 2]| calibration::line_start(extent, line, offset);
         let equations = || {
             lines.gather(
+                shares,
                 || NormalEquations::new(unknowns, columns),
                 |line, a, b| {
                     for channel in src.chunks_exact(volume) {

@@ -53,7 +53,8 @@ impl Calibration {
             return Err(CalibrationError::OneChannel);
         }
         let region = extent.sizes().map(|size| 0..size);
-        calibration::kernel_fits(&region, self.kernel.map(|points| points | 1), [1; 3], channels)?;
+        let points = self.kernel.map(|points| points | 1);
+        let shares = calibration::kernel_fits(&region, points, [1; 3], [channels; 2])?;
         let half = self.kernel.map(|points| (points / 2) as i32);
         let offsets = half.map(|h| -h..h + 1);
         let neighbours: usize = offsets.iter().map(ExactSizeIterator::len).product::<usize>() - 1;
@@ -65,6 +66,7 @@ impl Calibration {
             .limited(data, extent, unknowns, self.over_determination);
         let length = lines.readout.len();
         let equations = lines.gather(
+            shares,
             || NormalEquations::new(unknowns, channels),
             |line, a, b| {
                 let at = |channel: &[Complex32], [k0, k1, k2]: [i32; 3]| -> std::ops::Range<usize> {
