@@ -154,7 +154,7 @@ fn in_place(criterion: &mut Criterion) {
             .skip(1)
             .step_by(2)
             .for_each(|line| line.fill(Complex32::ZERO));
-        spirit::reconstruct(data, &kernel, IMAGE, stopping);
+        spirit::reconstruct(data, &kernel, IMAGE, stopping).unwrap();
     });
 }
 

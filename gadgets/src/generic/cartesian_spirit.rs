@@ -30,6 +30,7 @@ use crate::{
         spirit::{self, Calibration, Stopping},
     },
     registry::Configured,
+    room::NoRoom,
 };
 
 crate::properties! {
@@ -124,7 +125,7 @@ impl CartesianSpirit {
             let undersampling = Undersampling::of(&data, space.buffer.sampling.sampling_limits[0]);
             let of_data = Places::of(&space.buffer.headers);
             let serving = calibrated.places.serving(calibrated.dims, &of_data, space.dims);
-            self.to_coil_images(&mut data, calibrated, &serving, &space.facts);
+            self.to_coil_images(&mut data, calibrated, &serving, &space.facts)?;
             let mut images = combine(&data, &calibrated.maps, &serving);
             if undersampling.acceleration > 1.0 {
                 images.data.iter_mut().for_each(|pixel| *pixel *= undersampling.scale);
@@ -135,16 +136,24 @@ impl CartesianSpirit {
         Ok(arrays)
     }
 
-    fn to_coil_images(&self, data: &mut Frames, calibrated: &Calibrated, serving: &[usize], facts: &EncodingFacts) {
+    fn to_coil_images(
+        &self,
+        data: &mut Frames,
+        calibrated: &Calibrated,
+        serving: &[usize],
+        facts: &EncodingFacts,
+    ) -> Result<(), NoRoom> {
         let dims = data.dims;
         if calibrated.kernels.is_empty() {
-            return dims.extent.to_image(&mut data.data);
+            dims.extent.to_image(&mut data.data);
+            return Ok(());
         }
         let stopping = self.stopping(facts.total_acceleration());
         for (frame, &serving) in serving.iter().enumerate() {
             let kernel = &calibrated.kernels[serving];
-            spirit::reconstruct(data.frame_mut(frame), kernel, dims.extent, stopping);
+            spirit::reconstruct(data.frame_mut(frame), kernel, dims.extent, stopping)?;
         }
+        Ok(())
     }
 
     fn calibrate(&self, reference: &BufferedData, space: &Space) -> Result<Calibrated, BoxError> {

@@ -23,6 +23,7 @@ use super::{
     linear::NormalEquations,
     vectors::Vectorised,
 };
+use crate::room::{self, NoRoom};
 
 /// How the kernel is fitted.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -119,11 +120,15 @@ fn positions(offsets: &[std::ops::Range<i32>; 3]) -> impl Iterator<Item = [i32; 
 /// Coil images `[CHA, E2, E1, RO]` from undersampled k-space of the same shape.
 ///
 /// A line counts as measured when it holds anything but zeros; what an asymmetric echo left out of a measured line stays
-/// zero, for the partial Fourier handling that follows (the original fills it in here).
-pub fn reconstruct(kspace: &mut [Complex32], kernel: &Kernel, extent: Extent, stopping: Stopping) {
-    let plane = extent.e1 * extent.e2;
-    let channels = kernel.src;
-    let missing: Vec<bool> = (0..plane)
+/// zero, for the partial Fourier handling that follows (the original fills it in here). It is an error where there is no
+/// memory for what the kernel is in the image; k-space is then as it was.
+pub fn reconstruct(
+    kspace: &mut [Complex32],
+    kernel: &Kernel,
+    extent: Extent,
+    stopping: Stopping,
+) -> Result<(), NoRoom> {
+    let missing: Vec<bool> = (0..extent.e1 * extent.e2)
         .map(|line| {
             let mut lines = kspace
                 .chunks_exact(extent.volume())
@@ -131,13 +136,30 @@ pub fn reconstruct(kspace: &mut [Complex32], kernel: &Kernel, extent: Extent, st
             lines.all(|line| line.iter().all(|sample| *sample == Complex32::ZERO))
         })
         .collect();
+    let solvable = missing.contains(&true) && !missing.iter().all(|missing| *missing);
+    let at_once = solvable.then(|| operators_at_once(kernel.src, extent)).transpose()?;
+    fill(kspace, kernel, extent, stopping, &missing, at_once);
+    Ok(())
+}
+
+/// Coil images from k-space whose `missing` lines are filled, for so many readout positions `at_once`; where it does not say
+/// for how many, they stay zero.
+fn fill(
+    kspace: &mut [Complex32],
+    kernel: &Kernel,
+    extent: Extent,
+    stopping: Stopping,
+    missing: &[bool],
+    at_once: Option<usize>,
+) {
+    let (channels, plane) = (kernel.src, missing.len());
     let shape = [extent.e2, extent.e1, extent.ro];
     kspace
         .par_chunks_exact_mut(extent.volume())
         .for_each(|channel| fft::centred_along(channel, &shape, 2, Direction::Inverse));
     let mut by_position = vec![Complex32::ZERO; kspace.len()];
     transpose(kspace, channels * plane, extent.ro, &mut by_position);
-    if missing.contains(&true) && !missing.iter().all(|missing| *missing) {
+    if let Some(at_once) = at_once {
         let phases = Phases::new(kernel, extent);
         let normal = |x: usize| {
             let at = At {
@@ -151,22 +173,47 @@ pub fn reconstruct(kspace: &mut [Complex32], kernel: &Kernel, extent: Extent, st
         let size = channels * plane;
         if extent.e2 > 1 {
             // Volumes: every readout position is a problem of its own, and its operator is made when its turn comes.
-            by_position
-                .par_chunks_exact_mut(size)
-                .enumerate()
-                .for_each(|(x, data)| {
-                    solve(&[normal(x)], data, &missing, stopping);
+            for (round, data) in by_position.chunks_mut(size * at_once).enumerate() {
+                data.par_chunks_exact_mut(size).enumerate().for_each(|(index, data)| {
+                    let x = round * at_once + index;
+                    solve(&[normal(x)], data, missing, stopping);
                 });
+            }
         } else {
             // Slices: one problem, with one measure of accuracy.
             let operators: Vec<NormalOperator> = (0..extent.ro).into_par_iter().map(normal).collect();
-            solve(&operators, &mut by_position, &missing, stopping);
+            solve(&operators, &mut by_position, missing, stopping);
         }
     }
     by_position
         .par_chunks_exact_mut(channels * plane)
         .for_each(|data| fft::centred(data, &[extent.e2, extent.e1], Direction::Inverse));
     transpose(&by_position, extent.ro, channels * plane, kspace);
+}
+
+/// For how many readout positions there is room to be solved at a time: all of them, unless the threads need more memory
+/// than there is.
+fn operators_at_once(channels: usize, extent: Extent) -> Result<usize, NoRoom> {
+    let what = "the operators of SPIRiT";
+    let threads = rayon::current_num_threads();
+    let plane = [extent.e2, extent.e1];
+    let of = |count: usize, values: usize| room::bytes_of::<Complex32>(&[count, values, plane[0], plane[1]]);
+    let (operator, made_of) = (operator::pairs(channels), channels.saturating_mul(channels));
+    // Gradient, direction and product; the scratch of a thread.
+    let (vectors, scratch) = (channels.saturating_mul(3), channels.saturating_mul(2).saturating_add(1));
+    if extent.e2 <= 1 {
+        let (positions, threads) = (
+            of(extent.ro, operator.saturating_add(vectors)),
+            of(threads, made_of.max(scratch)),
+        );
+        return room::together(what, &[positions, threads]).map(|()| extent.ro);
+    }
+    let parts = [operator, made_of.max(vectors.saturating_add(scratch))];
+    let each = parts.into_iter().fold(0, usize::saturating_add);
+    match room::pieces(what, of(1, each), threads)? {
+        pieces if pieces < threads => Ok(pieces),
+        _ => Ok(extent.ro.max(1)),
+    }
 }
 
 /// `[rows, columns]` to `[columns, rows]`.

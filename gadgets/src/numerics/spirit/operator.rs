@@ -22,6 +22,11 @@ fn pair(first: usize, second: usize) -> usize {
     first * (first + 1) / 2 + second
 }
 
+/// How many pairs there are.
+pub(super) fn pairs(channels: usize) -> usize {
+    channels.saturating_mul(channels.saturating_add(1)) / 2
+}
+
 /// Makes the operator at the readout position `x`.
 pub(super) struct At<'a> {
     pub(super) kernel: &'a Kernel,
@@ -42,7 +47,7 @@ impl Vectorised for At<'_> {
             let (dst, src) = (index / channels, index % channels);
             self.kernel.plane(src, dst, self.phases, self.extent, self.x, values);
         }
-        let mut matrix = Split::filled(0.0, pair(channels, 0) * plane);
+        let mut matrix = Split::filled(0.0, pairs(channels) * plane);
         let of = |dst: usize, src: usize| &values[(dst * channels + src) * plane..][..plane];
         for made in 0..channels {
             for taken in 0..=made {

@@ -63,7 +63,7 @@ fn every_second_line_gives_the_coil_images_of_slices_and_volumes() {
                 samples.fill(Complex32::ZERO);
             }
         }
-        reconstruct(&mut kspace, &kernel, extent, stopping(100));
+        reconstruct(&mut kspace, &kernel, extent, stopping(100)).unwrap();
         let error = error(&kspace, &images);
         assert!(error < 0.03, "{extent:?} {error}");
     }
@@ -79,7 +79,7 @@ fn measured_lines_stay_as_they_are() {
     for samples in kspace.chunks_mut(extent.ro).skip(3).step_by(4) {
         samples.fill(Complex32::ZERO);
     }
-    reconstruct(&mut kspace, &kernel, extent, stopping(20));
+    reconstruct(&mut kspace, &kernel, extent, stopping(20)).unwrap();
     extent.to_kspace(&mut kspace);
     for (line, (found, expected)) in kspace.chunks(extent.ro).zip(full.chunks(extent.ro)).enumerate() {
         if line % 4 != 3 {
@@ -95,7 +95,7 @@ fn full_sampling_is_only_transformed() {
     let mut kspace = images.clone();
     extent.to_kspace(&mut kspace);
     let kernel = calibration(extent).fit(&kspace, extent).unwrap();
-    reconstruct(&mut kspace, &kernel, extent, stopping(20));
+    reconstruct(&mut kspace, &kernel, extent, stopping(20)).unwrap();
     assert!(error(&kspace, &images) < 1e-5);
 }
 
@@ -149,7 +149,63 @@ fn it_ends_where_nothing_is_a_number() {
         for (line, samples) in kspace.chunks_mut(extent.ro).enumerate() {
             samples.fill(Complex32::from(if line % 2 == 1 { 0.0 } else { value }));
         }
-        reconstruct(&mut kspace, &kernel, extent, stopping(usize::MAX));
+        reconstruct(&mut kspace, &kernel, extent, stopping(usize::MAX)).unwrap();
         assert!(kspace.iter().all(|pixel| !pixel.is_finite()));
     }
+}
+
+#[test]
+fn operators_that_there_is_no_memory_for_are_an_error_before_anything_is_made() {
+    // 1024 channels of 64 x 64 samples: 32 MiB of k-space, 16 GiB of operators.
+    let extent = Extent { ro: 64, e1: 64, e2: 1 };
+    let channels = 1024;
+    let kernel = Kernel {
+        src: channels,
+        dst: channels,
+        offsets: [0..1, 0..1, 0..1],
+        values: Vec::new(),
+    };
+    let mut kspace = vec![Complex32::ZERO; channels * extent.volume()];
+    kspace[0] = Complex32::ONE;
+    let words = reconstruct(&mut kspace, &kernel, extent, stopping(1))
+        .unwrap_err()
+        .to_string();
+    assert!(words.starts_with("no memory for the operators of SPIRiT; "), "{words}");
+    assert_eq!(kspace[0], Complex32::ONE);
+    let deep = Extent {
+        ro: 2,
+        e1: 256,
+        e2: 256,
+    };
+    assert!(operators_at_once(channels, deep).is_err());
+    let slices = Extent {
+        ro: 256,
+        e1: 256,
+        e2: 1,
+    };
+    assert_eq!(operators_at_once(32, slices), Ok(256));
+    assert_eq!(operators_at_once(2, Extent { ro: 40, e1: 8, e2: 8 }), Ok(40));
+}
+
+#[test]
+fn how_many_positions_are_solved_at_once_changes_nothing() {
+    let extent = Extent { ro: 14, e1: 16, e2: 12 };
+    let mut full = coil_images(extent);
+    extent.to_kspace(&mut full);
+    let kernel = calibration(extent).fit(&full, extent).unwrap();
+    let missing: Vec<bool> = (0..extent.e1 * extent.e2)
+        .map(|line| line % extent.e1 % 2 == 1)
+        .collect();
+    for (line, samples) in full.chunks_mut(extent.ro).enumerate() {
+        if missing[line % missing.len()] {
+            samples.fill(Complex32::ZERO);
+        }
+    }
+    let filled = |at_once: usize| {
+        let mut kspace = full.clone();
+        fill(&mut kspace, &kernel, extent, stopping(3), &missing, Some(at_once));
+        kspace
+    };
+    let expected = filled(extent.ro);
+    assert!(filled(1) == expected && filled(4) == expected);
 }
