@@ -137,11 +137,19 @@ mod tests {
     struct Line {
         #[command(flatten)]
         limits: LimitArguments,
+        #[command(flatten)]
+        arrays: ArrayArguments,
     }
 
     #[test]
     fn the_options_have_the_defaults_of_the_library() {
         let limits = Line::parse_from(["gadgetron"]).limits.limits();
         assert_eq!(format!("{limits:?}"), format!("{:?}", ServerLimits::default()));
+    }
+
+    #[test]
+    fn arrays_have_the_default_of_the_library() {
+        let arrays = Line::parse_from(["gadgetron"]).arrays;
+        assert_eq!(arrays.array_mebibytes << 20, gadgets::room::DEFAULT_MOST_BYTES);
     }
 }

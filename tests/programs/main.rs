@@ -9,6 +9,7 @@ use support::{compare, data, process};
 mod command;
 mod dump;
 mod many_clients;
+mod memory;
 mod messages;
 mod pipe;
 mod stalled_client;
