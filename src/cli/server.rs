@@ -16,7 +16,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{
-    Outcome, Parameter, distribution, limits::ArrayArguments, limits::LimitArguments, parameter,
+    Outcome, Parameter, distribution,
+    limits::{ArrayArguments, LimitArguments},
+    parameter,
     storage::StorageArguments,
 };
 use crate::{
