@@ -76,7 +76,7 @@ crate::properties! {
         /// Regularisation of the calibration.
         "grappa_reg_lamda" => pub lambda: f64 = 5e-4,
         /// Equations for each unknown at most, in three dimensions.
-        "grappa_calib_over_determine_ratio" => pub over_determination: f64 = 45.0,
+        "grappa_calib_over_determine_ratio" => pub over_determination: f64 = 45.0, in 0.0..=1e6,
         /// Whether to reconstruct fewer channels than were measured.
         "downstream_coil_compression" => pub compression: bool = true,
         /// Channels that carry less energy than this part of the first one's are not reconstructed.

@@ -57,7 +57,7 @@ crate::properties! {
         /// Regularisation of the calibration; 0: 0.005, and 0.01 with acceleration along E2.
         "spirit_reg_lamda" => pub lambda: f64 = 0.0,
         /// Equations for each unknown at most, in three dimensions.
-        "spirit_calib_over_determine_ratio" => pub over_determination: f64 = 45.0,
+        "spirit_calib_over_determine_ratio" => pub over_determination: f64 = 45.0, in 0.0..=1e6,
         /// Iterations at most; 0: 50 to 150, by the acceleration.
         "spirit_iter_max" => pub iterations: usize = 0, in 0..=10_000,
         /// Relative accuracy at which to stop; 0: 0.0015.

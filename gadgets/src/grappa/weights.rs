@@ -25,6 +25,7 @@ use super::{
 use crate::{
     Context,
     numerics::{
+        CalibrationError,
         coil_map::{self, Method},
         grappa::{self, Calibration},
     },
@@ -183,8 +184,11 @@ impl WeightsCalculator {
                 // Beside them, the maps of the coils.
                 room::elements::<Complex32>("the weights of a slice", &[1 + sets, known.kspace.len()])?;
                 let (geometry, properties) = (self.geometry, &self.properties);
-                let made = weights(known, acceleration, calibration, uncombined, geometry, properties)?;
-                Some(Arc::new(made))
+                match weights(known, acceleration, calibration, uncombined, geometry, properties) {
+                    // More may come.
+                    Err(error) if error.downcast_ref().is_some_and(CalibrationError::lacks_lines) => None,
+                    made => Some(Arc::new(made?)),
+                }
             }
             _ => None,
         };
@@ -268,7 +272,10 @@ fn weights(
 
 #[cfg(test)]
 mod tests {
-    use protocol::header::Limit;
+    use protocol::{
+        acquisition::flag,
+        header::{Limit, ParallelImaging},
+    };
 
     use super::*;
     use crate::{
@@ -278,12 +285,17 @@ mod tests {
 
     /// A slice of 48 lines with 16 samples of 4 channels, 24 KiB of k-space, that are all measured.
     fn slice(number: u16) -> Slice {
+        of_lines(number, 0..48, &[])
+    }
+
+    fn of_lines(number: u16, lines: Range<u16>, flags: &[u32]) -> Slice {
         let line = |line: u16| {
             let mut acquisition = readout(4, 16, |channel, sample| {
                 noise(u64::from(line), channel, sample) * (1.0 + channel as f32)
             });
             acquisition.header.idx.slice = number;
             acquisition.header.idx.kspace_encode_step_1 = line;
+            flags.iter().for_each(|flag| acquisition.header.set_flag(*flag));
             AnnotatedAcquisition {
                 acquisition,
                 uncombined: 1,
@@ -291,7 +303,7 @@ mod tests {
         };
         Slice {
             number: number.into(),
-            readouts: (0..48).map(line).collect(),
+            readouts: lines.map(line).collect(),
         }
     }
 
@@ -312,15 +324,33 @@ mod tests {
         }
     }
 
-    #[test]
-    fn what_is_kept_of_all_slices_is_bounded() {
+    fn context() -> Context {
         let mut head = header([16, 48, 1], [16, 48, 1]);
         head.encoding[0].encoding_limits.kspace_encoding_step_1 = Some(Limit {
             minimum: 0,
             maximum: 47,
             center: 24,
         });
-        let context = Context::new(head);
+        head.encoding[0].parallel_imaging = Some(ParallelImaging {
+            acceleration_factor: [4, 1],
+            ..ParallelImaging::default()
+        });
+        Context::new(head)
+    }
+
+    #[test]
+    fn lines_that_are_too_few_for_the_kernel_are_waited_for() {
+        // A kernel of four lines that are four apart spans thirteen.
+        let slices = [19..29, 29..30, 30..34].map(|lines| of_lines(0, lines, &[flag::IS_PARALLEL_CALIBRATION]));
+        let (updates, end) = run::<WeightsCalculator>(build(&[], &context()).unwrap(), slices.into());
+        end.unwrap();
+        let calibrated: Vec<bool> = updates.iter().map(|update| update.weights.is_some()).collect();
+        assert_eq!(calibrated, [false, false, true]);
+    }
+
+    #[test]
+    fn what_is_kept_of_all_slices_is_bounded() {
+        let context = context();
         // 72 KiB each, with two sets of weights: of 15 slices 1080 KiB.
         let slices = || (0..15).map(slice).collect();
         let (updates, end) =

@@ -47,6 +47,16 @@ pub enum CalibrationError {
     Unsolvable(#[from] Unsolvable),
 }
 
+impl CalibrationError {
+    /// Whether there are too few lines along E1, and nothing else is wrong.
+    pub fn lacks_lines(&self) -> bool {
+        matches!(self, Self::TooSmall { direction, .. } if *direction == DIRECTIONS[1])
+    }
+}
+
+/// The names of the directions.
+const DIRECTIONS: [&str; 3] = ["readout", "E1", "E2"];
+
 /// Whether a kernel of so many `points` along readout, E1 and E2, which are so far `apart`, fits into `region` at all, and
 /// its equations into memory; and how many shares of the equations fit at a time. `channels` are those it takes and those
 /// it makes. Asked before anything is made of it: properties and headers can say any number.
@@ -56,7 +66,7 @@ pub(crate) fn kernel_fits(
     apart: [usize; 3],
     channels: [usize; 2],
 ) -> Result<usize, CalibrationError> {
-    for (d, direction) in ["readout", "E1", "E2"].into_iter().enumerate() {
+    for (d, direction) in DIRECTIONS.into_iter().enumerate() {
         let span = (points[d].max(1) - 1).saturating_mul(apart[d]).saturating_add(1);
         let needed = span.max(apart[d]);
         if needed > region[d].len() {
@@ -104,19 +114,19 @@ pub(crate) struct Lines {
 impl Lines {
     /// Positions within `region` for a kernel that reaches from the first to the last offset of `reach` (readout, E1, E2).
     pub(crate) fn within(region: &[Range<usize>; 3], reach: [(i32, i32); 3]) -> Result<Self, CalibrationError> {
-        let usable = |d: usize, direction: &'static str| {
+        let usable = |d: usize| {
             let (before, after) = (reach[d].0.unsigned_abs() as usize, reach[d].1.max(0) as usize);
             let (start, end) = (region[d].start + before, region[d].end.saturating_sub(after));
             match start < end {
                 true => Ok(start..end),
                 false => Err(CalibrationError::TooSmall {
-                    direction,
+                    direction: DIRECTIONS[d],
                     found: region[d].len(),
                     needed: before + after + 1,
                 }),
             }
         };
-        let (readout, e1, e2) = (usable(0, "readout")?, usable(1, "E1")?, usable(2, "E2")?);
+        let (readout, e1, e2) = (usable(0)?, usable(1)?, usable(2)?);
         Ok(Self {
             readout,
             lines: e2.flat_map(|z| e1.clone().map(move |y| [z, y])).collect(),
